@@ -1,0 +1,103 @@
+import CKVM
+
+/// A capability of KVM, as `KVM_CHECK_EXTENSION` knows it (KVM API document, section 4.4).
+public struct Capability: RawRepresentable, Hashable, Sendable {
+    public let rawValue: Int32
+
+    public init(rawValue: Int32) {
+        self.rawValue = rawValue
+    }
+}
+
+extension Capability {
+    /// What the monitor does with one, and what it does on a host without it.
+    public struct Use: Sendable {
+        public let capability: Capability
+        public let name: String
+        public let purpose: String
+        /// What happens on a host without it; nil where the monitor cannot do without.
+        public let fallback: String?
+
+        public var isRequired: Bool { fallback == nil }
+
+        fileprivate init(_ capability: Capability, _ name: String, _ purpose: String, else fallback: String?) {
+            self.capability = capability
+            self.name = name
+            self.purpose = purpose
+            self.fallback = fallback
+        }
+    }
+
+    public static let userMemory = Capability(rawValue: KVM_CAP_USER_MEMORY)
+    public static let setTSSAddress = Capability(rawValue: KVM_CAP_SET_TSS_ADDR)
+    public static let extendedCPUID = Capability(rawValue: KVM_CAP_EXT_CPUID)
+    public static let destroyMemoryRegionWorks = Capability(rawValue: KVM_CAP_DESTROY_MEMORY_REGION_WORKS)
+    public static let joinMemoryRegionsWorks = Capability(rawValue: KVM_CAP_JOIN_MEMORY_REGIONS_WORKS)
+    public static let mpState = Capability(rawValue: KVM_CAP_MP_STATE)
+    public static let immediateExit = Capability(rawValue: KVM_CAP_IMMEDIATE_EXIT)
+    public static let memorySlotCount = Capability(rawValue: KVM_CAP_NR_MEMSLOTS)
+    public static let vcpuEvents = Capability(rawValue: KVM_CAP_VCPU_EVENTS)
+
+    public static let irqchip = Capability(rawValue: KVM_CAP_IRQCHIP)
+    public static let splitIRQChip = Capability(rawValue: KVM_CAP_SPLIT_IRQCHIP)
+    public static let signalMSI = Capability(rawValue: KVM_CAP_SIGNAL_MSI)
+    public static let pit = Capability(rawValue: KVM_CAP_PIT2)
+    public static let setIdentityMapAddress = Capability(rawValue: KVM_CAP_SET_IDENTITY_MAP_ADDR)
+    public static let recommendedVCPUs = Capability(rawValue: KVM_CAP_NR_VCPUS)
+    public static let maximumVCPUs = Capability(rawValue: KVM_CAP_MAX_VCPUS)
+    public static let readOnlyMemory = Capability(rawValue: KVM_CAP_READONLY_MEM)
+    public static let syncRegisters = Capability(rawValue: KVM_CAP_SYNC_REGS)
+    public static let tscFrequency = Capability(rawValue: KVM_CAP_GET_TSC_KHZ)
+    public static let adjustClock = Capability(rawValue: KVM_CAP_ADJUST_CLOCK)
+    public static let xsave = Capability(rawValue: KVM_CAP_XSAVE)
+    public static let xsave2 = Capability(rawValue: KVM_CAP_XSAVE2)
+    public static let xcrs = Capability(rawValue: KVM_CAP_XCRS)
+    public static let debugRegisters = Capability(rawValue: KVM_CAP_DEBUGREGS)
+    public static let dirtyLogManualProtect = Capability(rawValue: KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2)
+    public static let dirtyRing = Capability(rawValue: KVM_CAP_DIRTY_LOG_RING)
+    public static let dirtyRingAcquireRelease = Capability(rawValue: KVM_CAP_DIRTY_LOG_RING_ACQ_REL)
+    public static let userMemory2 = Capability(rawValue: KVM_CAP_USER_MEMORY2)
+    public static let guestMemfd = Capability(rawValue: KVM_CAP_GUEST_MEMFD)
+
+    /// Every capability the monitor uses, the required ones first.
+    public static let uses: [Use] = [
+        Use(.userMemory, "KVM_CAP_USER_MEMORY", "guest memory from the monitor's mappings", else: nil),
+        Use(.setTSSAddress, "KVM_CAP_SET_TSS_ADDR", "real mode on Intel processors", else: nil),
+        Use(.extendedCPUID, "KVM_CAP_EXT_CPUID", "the processor features a guest sees", else: nil),
+        Use(.destroyMemoryRegionWorks, "KVM_CAP_DESTROY_MEMORY_REGION_WORKS", "removing memory slots", else: nil),
+        Use(.joinMemoryRegionsWorks, "KVM_CAP_JOIN_MEMORY_REGIONS_WORKS", "adjoining memory slots", else: nil),
+        Use(.mpState, "KVM_CAP_MP_STATE", "halted and waiting processors", else: nil),
+        Use(.vcpuEvents, "KVM_CAP_VCPU_EVENTS", "pending exceptions and interrupts", else: nil),
+        Use(.immediateExit, "KVM_CAP_IMMEDIATE_EXIT", "stopping a processor at any moment", else: nil),
+        Use(.irqchip, "KVM_CAP_IRQCHIP", "interrupt controllers in the kernel", else: "--irqchip none only"),
+        Use(.splitIRQChip, "KVM_CAP_SPLIT_IRQCHIP", "local APICs alone in the kernel", else: "no --irqchip split"),
+        Use(.signalMSI, "KVM_CAP_SIGNAL_MSI", "interrupts by message", else: "no --irqchip split"),
+        Use(.pit, "KVM_CAP_PIT2", "the 8254 timer in the kernel", else: "no --pit"),
+        Use(
+            .setIdentityMapAddress, "KVM_CAP_SET_IDENTITY_MAP_ADDR", "where Intel real mode keeps its page table",
+            else: "the kernel's default, 0xfffbc000"),
+        Use(.memorySlotCount, "KVM_CAP_NR_MEMSLOTS", "how many memory slots a VM can have", else: "32 are assumed"),
+        Use(.recommendedVCPUs, "KVM_CAP_NR_VCPUS", "how many vCPUs run well", else: "4 are assumed"),
+        Use(.maximumVCPUs, "KVM_CAP_MAX_VCPUS", "how many vCPUs a VM can have", else: "the recommended number"),
+        Use(.readOnlyMemory, "KVM_CAP_READONLY_MEM", "ROM", else: "no read-only memory slots"),
+        Use(
+            .syncRegisters, "KVM_CAP_SYNC_REGS", "the address of each of the last exits",
+            else: "crash reports list exits without addresses"),
+        Use(.tscFrequency, "KVM_CAP_GET_TSC_KHZ", "the TSC frequency a guest is told", else: "it is told 0, unknown"),
+        Use(.adjustClock, "KVM_CAP_ADJUST_CLOCK", "saving the paravirtual clock", else: "it is not saved"),
+        Use(.xsave, "KVM_CAP_XSAVE", "saving extended processor state", else: "FPU and SSE state only"),
+        Use(.xsave2, "KVM_CAP_XSAVE2", "saving processor state beyond 4 KiB (AMX)", else: "KVM_CAP_XSAVE"),
+        Use(.xcrs, "KVM_CAP_XCRS", "saving XCR0", else: "it is not saved"),
+        Use(.debugRegisters, "KVM_CAP_DEBUGREGS", "saving debug registers", else: "they are not saved"),
+    ]
+
+    private var use: Use? { Self.uses.first { $0.capability == self } }
+
+    /// What the monitor uses it for.
+    public var purpose: String { use?.purpose ?? "not used by this program" }
+}
+
+extension Capability: CustomStringConvertible {
+    /// Its name in the kernel's document, or its number.
+    public var description: String { use?.name ?? "KVM capability \(rawValue)" }
+}

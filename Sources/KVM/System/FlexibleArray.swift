@@ -1,0 +1,37 @@
+/// The owner of one of the kernel's structures that end in an array of as many elements as a count in its
+/// header says, such as `kvm_cpuid2` and `kvm_msrs`. Both types are C structures, with nothing to release.
+struct FlexibleArray<Header, Element>: ~Copyable {
+    let pointer: UnsafeMutablePointer<Header>
+    private let storage: UnsafeMutableRawPointer
+    private let capacity: Int
+
+    /// Room for `capacity` elements, all zero, after a copy of `header`.
+    init(header: Header, capacity: Int) {
+        // SAFETY: the elements follow the header at its size as they do in C (every header used is a multiple of
+        // its elements' alignment), the room is for all of them, and zero is a value of both.
+        let size = MemoryLayout<Header>.size + capacity * MemoryLayout<Element>.stride
+        storage = .allocate(byteCount: size, alignment: 16)
+        storage.initializeMemory(as: UInt8.self, repeating: 0, count: size)
+        pointer = storage.bindMemory(to: Header.self, capacity: 1)
+        pointer.pointee = header
+        self.capacity = capacity
+    }
+
+    deinit {
+        storage.deallocate()
+    }
+
+    private var array: UnsafeMutableBufferPointer<Element> {
+        let start = (storage + MemoryLayout<Header>.size).assumingMemoryBound(to: Element.self)
+        return UnsafeMutableBufferPointer(start: start, count: capacity)
+    }
+
+    /// The first `count` elements, or as many as there is room for.
+    func elements(_ count: Int) -> [Element] {
+        Array(array.prefix(count))
+    }
+
+    func set(_ elements: [Element]) {
+        _ = array.update(fromContentsOf: elements.prefix(capacity))
+    }
+}

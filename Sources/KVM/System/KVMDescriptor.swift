@@ -1,0 +1,56 @@
+import CKVM
+import SystemPackage
+
+/// The owner of one descriptor of the KVM interface, and the one place that makes its `ioctl` calls.
+@usableFromInline
+struct KVMDescriptor: ~Copyable, Sendable {
+    @usableFromInline let rawValue: Int32
+
+    init(owning rawValue: Int32) {
+        self.rawValue = rawValue
+    }
+
+    deinit {
+        try? FileDescriptor(rawValue: rawValue).close()
+    }
+
+    /// A call whose argument is a number (or nothing): its result.
+    @discardableResult
+    func call(
+        _ call: KVMCall, _ request: UInt, _ argument: UInt = 0, about: @autoclosure () -> String = ""
+    ) throws(KVMError) -> Int {
+        try Self.check(call, ckvm_ioctl(rawValue, request, argument), about: about)
+    }
+
+    /// A call that reads or writes the value behind a pointer: its result.
+    @discardableResult
+    func call<Argument>(
+        _ call: KVMCall, _ request: UInt, _ argument: UnsafeMutablePointer<Argument>,
+        about: @autoclosure () -> String = ""
+    ) throws(KVMError) -> Int {
+        try Self.check(call, ckvm_ioctl_pointer(rawValue, request, argument), about: about)
+    }
+
+    /// A call that fills in a structure of the kernel's.
+    func get<Value>(
+        _ call: KVMCall, _ request: UInt, zero: Value, about: @autoclosure () -> String = ""
+    ) throws(KVMError) -> Value {
+        var value = zero
+        try withUnsafeMutablePointer(to: &value) { (pointer) throws(KVMError) in
+            _ = try Self.check(call, ckvm_ioctl_pointer(rawValue, request, pointer), about: about)
+        }
+        return value
+    }
+
+    /// A call that takes a structure of the kernel's.
+    func set<Value>(
+        _ call: KVMCall, _ request: UInt, _ value: Value, about: @autoclosure () -> String = ""
+    ) throws(KVMError) {
+        _ = try get(call, request, zero: value, about: about())
+    }
+
+    private static func check(_ call: KVMCall, _ result: Int, about: () -> String) throws(KVMError) -> Int {
+        guard result >= 0 else { throw .call(call, Errno(rawValue: Int32(-result)), about: about()) }
+        return result
+    }
+}

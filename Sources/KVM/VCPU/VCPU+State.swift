@@ -1,0 +1,88 @@
+import CKVM
+
+// The kernel's own structures, under the names of the state they hold.
+public typealias GeneralRegisters = kvm_regs
+public typealias SpecialRegisters = kvm_sregs
+public typealias FPUState = kvm_fpu
+public typealias ExtendedControlRegisters = kvm_xcrs
+public typealias VCPUEvents = kvm_vcpu_events
+public typealias DebugRegisters = kvm_debugregs
+public typealias MSREntry = kvm_msr_entry
+
+/// Whether a processor runs, waits or sleeps (KVM API document, section 4.38).
+public enum MPState: UInt32, Hashable, Sendable {
+    case runnable = 0
+    /// An application processor that waits for its INIT message.
+    case uninitialized = 1
+    /// One that waits for its start-up message.
+    case initReceived = 2
+    case halted = 3
+    case startupReceived = 4
+}
+
+/// Register state, read and written while the vCPU does not run.
+extension VCPU {
+    public func generalRegisters() throws(KVMError) -> GeneralRegisters {
+        try descriptor.get(.getRegisters, CKVM_GET_REGS, zero: GeneralRegisters(), about: "vCPU \(id)")
+    }
+
+    public func setGeneralRegisters(_ registers: GeneralRegisters) throws(KVMError) {
+        try descriptor.set(.setRegisters, CKVM_SET_REGS, registers, about: "vCPU \(id)")
+    }
+
+    /// Segments, descriptor tables, control registers, EFER and the APIC base.
+    public func specialRegisters() throws(KVMError) -> SpecialRegisters {
+        try descriptor.get(.getSpecialRegisters, CKVM_GET_SREGS, zero: SpecialRegisters(), about: "vCPU \(id)")
+    }
+
+    public func setSpecialRegisters(_ registers: SpecialRegisters) throws(KVMError) {
+        try descriptor.set(.setSpecialRegisters, CKVM_SET_SREGS, registers, about: "vCPU \(id)")
+    }
+
+    /// The x87 and SSE registers.
+    public func fpu() throws(KVMError) -> FPUState {
+        try descriptor.get(.getFPU, CKVM_GET_FPU, zero: FPUState(), about: "vCPU \(id)")
+    }
+
+    public func setFPU(_ state: FPUState) throws(KVMError) {
+        try descriptor.set(.setFPU, CKVM_SET_FPU, state, about: "vCPU \(id)")
+    }
+
+    /// XCR0. Needs `Capability.xcrs`.
+    public func extendedControlRegisters() throws(KVMError) -> ExtendedControlRegisters {
+        try descriptor.get(.getXCRs, CKVM_GET_XCRS, zero: ExtendedControlRegisters(), about: "vCPU \(id)")
+    }
+
+    public func setExtendedControlRegisters(_ registers: ExtendedControlRegisters) throws(KVMError) {
+        try descriptor.set(.setXCRs, CKVM_SET_XCRS, registers, about: "vCPU \(id)")
+    }
+
+    /// Pending and injected exceptions, interrupts and NMIs.
+    public func events() throws(KVMError) -> VCPUEvents {
+        try descriptor.get(.getEvents, CKVM_GET_VCPU_EVENTS, zero: VCPUEvents(), about: "vCPU \(id)")
+    }
+
+    public func setEvents(_ events: VCPUEvents) throws(KVMError) {
+        try descriptor.set(.setEvents, CKVM_SET_VCPU_EVENTS, events, about: "vCPU \(id)")
+    }
+
+    /// Needs `Capability.debugRegisters`.
+    public func debugRegisters() throws(KVMError) -> DebugRegisters {
+        try descriptor.get(.getDebugRegisters, CKVM_GET_DEBUGREGS, zero: DebugRegisters(), about: "vCPU \(id)")
+    }
+
+    public func setDebugRegisters(_ registers: DebugRegisters) throws(KVMError) {
+        try descriptor.set(.setDebugRegisters, CKVM_SET_DEBUGREGS, registers, about: "vCPU \(id)")
+    }
+
+    /// Whether it runs, waits or sleeps; nil for a state of another architecture or a newer kernel.
+    public func mpState() throws(KVMError) -> MPState? {
+        let state = try descriptor.get(.getMPState, CKVM_GET_MP_STATE, zero: kvm_mp_state(), about: "vCPU \(id)")
+        return MPState(rawValue: state.mp_state)
+    }
+
+    public func setMPState(_ state: MPState) throws(KVMError) {
+        try descriptor.set(
+            .setMPState, CKVM_SET_MP_STATE, kvm_mp_state(mp_state: state.rawValue), about: "vCPU \(id)")
+    }
+}

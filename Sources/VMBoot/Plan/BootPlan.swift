@@ -1,0 +1,93 @@
+import VMAddressSpace
+
+/// How to start a guest: what goes where in its memory and the state of its first vCPU. Making one reads the
+/// image's headers and touches nothing of the guest; `load(into:)` applies it.
+///
+/// All loads are in the RAM of the request and none overlaps another.
+public struct BootPlan: Sendable {
+    public struct Load: Hashable, Sendable {
+        public enum Source: Hashable, Sendable {
+            /// Bytes of the guest image, from `offset` in it on.
+            case image(offset: UInt64, count: UInt64)
+            /// All `count` bytes of module number `index`.
+            case module(index: Int, count: UInt64)
+            case bytes([UInt8])
+            case zeros(count: UInt64)
+        }
+
+        public let address: GuestAddress
+        public let source: Source
+
+        /// In bytes.
+        public var count: UInt64 {
+            switch source {
+            case .image(_, let count), .module(_, let count), .zeros(let count): count
+            case .bytes(let bytes): UInt64(bytes.count)
+            }
+        }
+    }
+
+    /// The format the image was read as.
+    public let format: ImageFormat
+    /// The guest-physical address of the first instruction.
+    public let entry: GuestAddress
+    public let loads: [Load]
+    public let cpu: InitialCPUState
+
+    let image: GuestImage
+    let modules: [GuestImage]
+
+    /// Works out where everything goes.
+    /// - Throws: `BootError` of every kind but `noSuchInput` and `notPermitted`.
+    public init(_ request: BootRequest) throws(BootError) {
+        let image = request.image
+        guard image.count > 0 else {
+            throw BootError(.badImage, image.name, "is empty; was it written completely?")
+        }
+        let format: ImageFormat
+        if let asked = request.format {
+            format = asked
+        } else {
+            format = try ImageFormat(detecting: image)
+        }
+        try request.checkOptions(for: format)
+        let ram = GuestRAM(request.memory)
+        let placed = try Self.place(request, format, ram)
+        let occupied = placed.loads.compactMap { MemoryRange(start: $0.address, count: $0.count) }
+        var layout = BootLayout(ram: ram, occupied: occupied, subject: image.name)
+        let environment = try EntryEnvironment(format, request, entry: placed.entry, kernel: occupied, &layout)
+        self.format = format
+        self.entry = placed.entry
+        self.loads = placed.loads + environment.loads
+        self.cpu = environment.cpu
+        self.image = image
+        self.modules = request.modules.map(\.image)
+    }
+
+    private static func place(
+        _ request: BootRequest, _ format: ImageFormat, _ ram: GuestRAM
+    ) throws(BootError) -> PlacedImage {
+        switch format {
+        case .flat16, .flat32, .flat64:
+            return try PlacedImage(flat: format, request, ram)
+        case .elf32:
+            return try PlacedImage(try ELFExecutable(request.image, as: .elf32), request, ram)
+        case .elf64:
+            let placed = try PlacedImage(try ELFExecutable(request.image, as: .elf64), request, ram)
+            guard placed.entry.rawValue < 1 << 32 else {
+                throw BootError(
+                    .badImage, request.image.name,
+                    "its entry point \(placed.entry) is above 4 GiB, where the initial page tables end; link it lower")
+            }
+            return placed
+        case .multiboot:
+            let placed = try PlacedImage(multiboot: request, ram)
+            guard placed.entry.rawValue < 1 << 32 else {
+                throw BootError(
+                    .badImage, request.image.name,
+                    "its entry point \(placed.entry) is above 4 GiB, where 32-bit protected mode ends; link it lower")
+            }
+            return placed
+        }
+    }
+}

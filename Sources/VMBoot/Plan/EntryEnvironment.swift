@@ -1,0 +1,71 @@
+import VMAddressSpace
+
+/// What a guest finds around its image when it starts: the structures in memory and the CPU's state.
+struct EntryEnvironment {
+    /// The structures' usual places, guest-physical.
+    enum Place {
+        static let gdt: UInt64 = 0x500
+        static let pageTables: UInt64 = 0x1000
+        static let commandLine: UInt64 = 0x7000
+        static let multibootInformation: UInt64 = 0x8000
+        /// Ends at 128 KiB; what is below is free, so that a deeper stack does no harm.
+        static let stack: UInt64 = 0x1_c000
+    }
+
+    static let stackByteCount: UInt64 = 0x4000
+
+    var loads: [BootPlan.Load] = []
+    var cpu: InitialCPUState
+
+    /// - Parameter kernel: where the image's bytes go.
+    /// - Throws: `BootError` of kind `doesNotFit`.
+    init(
+        _ format: ImageFormat, _ request: BootRequest, entry: GuestAddress, kernel: [MemoryRange],
+        _ layout: inout BootLayout
+    ) throws(BootError) {
+        switch format {
+        case .flat16: try self.init(real: request, entry, &layout)
+        case .flat32, .elf32: try self.init(protected: request, entry, &layout)
+        case .flat64, .elf64: try self.init(long: request, entry, &layout)
+        case .multiboot: try self.init(multiboot: request, entry, kernel, &layout)
+        }
+    }
+
+    /// Puts `bytes` at the preferred place or another free one.
+    mutating func add(
+        _ what: String, _ bytes: [UInt8], at preferred: UInt64, in layout: inout BootLayout
+    ) throws(BootError) -> MemoryRange {
+        let range = try layout.place(what, count: UInt64(bytes.count), preferring: preferred)
+        loads.append(.init(address: range.start, source: .bytes(bytes)))
+        return range
+    }
+
+    /// Puts the GDT into memory.
+    mutating func addGDT(in layout: inout BootLayout) throws(BootError) {
+        let table = DescriptorTableImage(code: cpu.cs, data: cpu.ds)
+        let range = try add("the GDT", table.bytes, at: Place.gdt, in: &layout)
+        cpu.gdt = DescriptorTable(base: range.start, limit: UInt16(DescriptorTableImage.byteCount - 1))
+    }
+}
+
+/// What a guest without Multiboot information is told.
+struct EntryArguments {
+    /// Guest-physical address of a C string.
+    let commandLine: UInt64
+    /// In bytes.
+    let memoryByteCount: UInt64
+    let cpuCount: UInt32
+    let tscKilohertz: UInt32
+
+    init(_ request: BootRequest, commandLine: GuestAddress, _ ram: GuestRAM) {
+        self.commandLine = commandLine.rawValue
+        self.memoryByteCount = ram.byteCount
+        self.cpuCount = UInt32(clamping: request.cpuCount)
+        self.tscKilohertz = request.tscKilohertz
+    }
+}
+
+extension BootRequest {
+    /// The command line as a C string.
+    var commandLineBytes: [UInt8] { Array(commandLine.utf8) + [0] }
+}

@@ -1,0 +1,210 @@
+/// Carries a guest's port accesses to devices.
+///
+/// The map is fixed at creation, so dispatch takes no lock. It is a two-level table, like a page table: the port's high
+/// byte selects a leaf, its low byte an entry in that leaf. That costs the same few instructions and no mispredicted
+/// branch for any number of devices, which a search does not, and the table stays small because high bytes whose ports
+/// all have the same answer share one leaf. Holes are slots as well, with a device behind them that counts.
+///
+/// An access that reaches past the end of a device's range (or of a hole) is split into bytes and each is dispatched on
+/// its own, as the ISA bus does; past port 0xffff it wraps to port 0.
+///
+/// Threads: any, several at once.
+public final class PortBus: Sendable {
+    /// A device and the ports it answers at.
+    public struct Attachment: Sendable {
+        /// What errors and reports call the device.
+        public var name: String
+        /// The ports, both ends included.
+        public var ports: ClosedRange<UInt16>
+        /// The device; one device may be attached at several ranges.
+        public var device: any PortDevice
+
+        /// Attaches a device at a closed range of ports.
+        public init(name: String, ports: ClosedRange<UInt16>, device: any PortDevice) {
+            self.name = name
+            self.ports = ports
+            self.device = device
+        }
+
+        /// Attaches a device at `count` ports from `firstPort`.
+        ///
+        /// - Throws: `BusError.emptyRange` if `count` is 0, `BusError.rangeOverflow` if it reaches past port 0xffff.
+        public init(
+            name: String, firstPort: UInt16, count: UInt64, device: any PortDevice
+        ) throws(BusError) {
+            guard count > 0 else { throw .emptyRange(name: name, start: UInt64(firstPort)) }
+            guard count <= 0x1_0000 - UInt64(firstPort) else {
+                throw .rangeOverflow(name: name, start: UInt64(firstPort), size: count)
+            }
+            let last = UInt16(truncatingIfNeeded: UInt64(firstPort) + count - 1)
+            self.init(name: name, ports: firstPort...last, device: device)
+        }
+    }
+
+    /// A run of ports with one answer. A class, so that a call through it borrows the device instead of retaining it:
+    /// the device is a constant of an object the bus keeps alive.
+    @usableFromInline
+    final class Slot: Sendable {
+        @usableFromInline let device: any PortDevice
+        /// The last port of the run.
+        @usableFromInline let last: UInt16
+
+        init(device: any PortDevice, last: UInt16) {
+            self.device = device
+            self.last = last
+        }
+    }
+
+    /// What the bus was built from, lowest port first.
+    public let attachments: [Attachment]
+
+    /// For each high byte of a port, the number of its leaf.
+    @usableFromInline let directory: InlineArray<256, UInt8>
+    /// Leaves of 256 slot numbers each, one after the other.
+    @usableFromInline let leaves: [UInt16]
+    /// The slots by number. Unmanaged, because an array of references would be retained around each call.
+    @usableFromInline let slots: [Unmanaged<Slot>]
+    /// Keeps alive what `slots` refers to.
+    private let owners: [Slot]
+    private let unclaimedPorts: UnclaimedPorts
+
+    /// Builds a bus.
+    ///
+    /// - Parameter attachments: the devices, in any order.
+    /// - Throws: `BusError.overlap` if two ranges share a port.
+    public init(_ attachments: [Attachment]) throws(BusError) {
+        let sorted = attachments.sorted { $0.ports.lowerBound < $1.ports.lowerBound }
+        try BusError.checkDisjoint(
+            sorted.map {
+                .init(name: $0.name, first: UInt64($0.ports.lowerBound), last: UInt64($0.ports.upperBound))
+            })
+        let unclaimedPorts = UnclaimedPorts()
+        let owners = Self.slots(for: sorted, holes: unclaimedPorts)
+        var directory = InlineArray<256, UInt8>(repeating: 0)
+        self.leaves = Self.fill(&directory, from: owners)
+        self.directory = directory
+        self.attachments = sorted
+        self.unclaimedPorts = unclaimedPorts
+        self.owners = owners
+        self.slots = owners.map { Unmanaged.passUnretained($0) }
+    }
+
+    /// Slots that cover every port exactly once, lowest first.
+    private static func slots(for sorted: [Attachment], holes: UnclaimedPorts) -> [Slot] {
+        var slots: [Slot] = []
+        var next = 0
+        for attachment in sorted {
+            let first = Int(attachment.ports.lowerBound)
+            if first > next { slots.append(Slot(device: holes, last: UInt16(first - 1))) }
+            slots.append(Slot(device: attachment.device, last: attachment.ports.upperBound))
+            next = Int(attachment.ports.upperBound) + 1
+        }
+        if next <= 0xffff { slots.append(Slot(device: holes, last: 0xffff)) }
+        return slots
+    }
+
+    /// Writes the leaf number of each high byte into `directory` and returns the leaves.
+    private static func fill(_ directory: inout InlineArray<256, UInt8>, from slots: [Slot]) -> [UInt16] {
+        var leaves: [UInt16] = []
+        var sharedLeaf: (slot: Int, leaf: UInt8)?
+        var slot = 0
+        for high in 0..<256 {
+            let first = high << 8
+            let isUniform = Int(slots[slot].last) >= first | 0xff
+            if isUniform, let sharedLeaf, sharedLeaf.slot == slot {
+                directory[high] = sharedLeaf.leaf
+            } else {
+                let leaf = UInt8(leaves.count >> 8)
+                directory[high] = leaf
+                if isUniform { sharedLeaf = (slot, leaf) }
+                for port in first...(first | 0xff) {
+                    while Int(slots[slot].last) < port { slot += 1 }
+                    leaves.append(UInt16(slot))
+                }
+            }
+            if Int(slots[slot].last) == first | 0xff, slot + 1 < slots.count { slot += 1 }
+        }
+        return leaves
+    }
+
+    @inlinable
+    @inline(__always)
+    func slot(at port: UInt16) -> Unmanaged<Slot> {
+        let leaf = Int(directory[Int(port &>> 8)])
+        return slots[Int(leaves[leaf &<< 8 | Int(port & 0xff)])]
+    }
+
+    /// Whether `size` bytes from `port` lie in one slot. A size below 1 does not.
+    @inlinable
+    @inline(__always)
+    static func isInside(_ slot: Slot, port: UInt16, size: Int) -> Bool {
+        UInt(bitPattern: size &- 1) <= UInt(slot.last &- port)
+    }
+
+    /// Reads from whatever answers at `port`: all ones where nothing does.
+    ///
+    /// - Parameters:
+    ///   - port: the port number of the first byte.
+    ///   - size: the width in bytes: 1, 2 or 4.
+    /// - Returns: the value in the low `size` bytes; the rest is unspecified.
+    @inlinable
+    public func read(port: UInt16, size: Int) -> UInt32 {
+        slot(at: port)._withUnsafeGuaranteedRef { slot in
+            guard Self.isInside(slot, port: port, size: size) else { return readBytes(port: port, size: size) }
+            return slot.device.read(port: port, size: size)
+        }
+    }
+
+    /// Writes to whatever answers at `port`; dropped where nothing does.
+    ///
+    /// - Parameters:
+    ///   - value: the value in the low `size` bytes.
+    ///   - port: the port number of the first byte.
+    ///   - size: the width in bytes: 1, 2 or 4.
+    @inlinable
+    public func write(_ value: UInt32, port: UInt16, size: Int) {
+        slot(at: port)._withUnsafeGuaranteedRef { slot in
+            guard Self.isInside(slot, port: port, size: size) else {
+                return writeBytes(value, port: port, size: size)
+            }
+            slot.device.write(value, port: port, size: size)
+        }
+    }
+
+    /// Reads byte by byte.
+    @usableFromInline
+    @inline(never)
+    func readBytes(port: UInt16, size: Int) -> UInt32 {
+        var value: UInt32 = 0
+        var index = 0
+        while index < min(size, 4) {
+            value |= (read(port: port &+ UInt16(index), size: 1) & 0xff) &<< UInt32(8 * index)
+            index += 1
+        }
+        return value
+    }
+
+    /// Writes byte by byte.
+    @usableFromInline
+    @inline(never)
+    func writeBytes(_ value: UInt32, port: UInt16, size: Int) {
+        var index = 0
+        while index < min(size, 4) {
+            write((value &>> UInt32(8 * index)) & 0xff, port: port &+ UInt16(index), size: 1)
+            index += 1
+        }
+    }
+}
+
+// MARK: What nobody claimed
+
+extension PortBus {
+    /// The first 64 distinct ports that were accessed though no device claims them, lowest first.
+    public var unclaimed: [UnclaimedAccess] { unclaimedPorts.log.accesses }
+
+    /// All reads no device claimed. A read split into bytes counts once for each unclaimed byte.
+    public var unclaimedReads: UInt64 { unclaimedPorts.log.reads }
+
+    /// All writes no device claimed. A write split into bytes counts once for each unclaimed byte.
+    public var unclaimedWrites: UInt64 { unclaimedPorts.log.writes }
+}

@@ -1,0 +1,104 @@
+import Synchronization
+
+/// QEMU's firmware configuration device, through which a guest asks what machine it runs on: the traditional port
+/// interface without DMA and without a file directory (QEMU, docs/specs/fw_cfg.rst).
+///
+/// A 16-bit write to port 0x510 selects an item; each byte read from port 0x511 is the item's next, and 0 after its end
+/// and for items that do not exist. Other accesses have no effect: a read of port 0x510 returns 0, a byte write there
+/// and any write to the data port are dropped.
+///
+/// Threads: any, several at once; all vCPUs share one selection, as on QEMU.
+public final class FirmwareConfig: PortDevice {
+    /// The key of an item: what the guest writes to the selector.
+    public struct Item: RawRepresentable, Hashable, Sendable {
+        /// The key's number.
+        public var rawValue: UInt16
+
+        /// Makes a key from its number.
+        public init(rawValue: UInt16) {
+            self.rawValue = rawValue
+        }
+
+        /// "QEMU", by which a guest knows the device is there.
+        public static let signature = Item(rawValue: 0x00)
+        /// What the device can do, 32 bits little-endian: bit 0 the traditional interface, bit 1 DMA.
+        public static let features = Item(rawValue: 0x01)
+        /// Guest memory in bytes, 64 bits little-endian.
+        public static let memorySize = Item(rawValue: 0x03)
+        /// Processors present at start, 16 bits little-endian.
+        public static let processorCount = Item(rawValue: 0x05)
+        /// Processors there can ever be, 16 bits little-endian.
+        public static let maximumProcessorCount = Item(rawValue: 0x0f)
+    }
+
+    /// The selector's port; the data port follows it.
+    public static let selectorPort: UInt16 = 0x510
+    /// The data port.
+    public static let dataPort: UInt16 = 0x511
+
+    private struct Selection {
+        var bytes: [UInt8]
+        var offset = 0
+
+        mutating func next() -> UInt8 {
+            guard offset < bytes.count else { return 0 }
+            defer { offset += 1 }
+            return bytes[offset]
+        }
+    }
+
+    private let items: [Item: [UInt8]]
+    private let selection: Mutex<Selection>
+
+    /// Makes the device.
+    ///
+    /// - Parameters:
+    ///   - memorySize: guest memory in bytes.
+    ///   - processorCount: processors present at start, and the most there can ever be.
+    ///   - items: further items, or others for the standard ones.
+    public init(memorySize: UInt64, processorCount: UInt16, items: [Item: [UInt8]] = [:]) {
+        let standard: [Item: [UInt8]] = [
+            .signature: Array("QEMU".utf8),
+            .features: Self.littleEndianBytes(of: UInt32(1)),
+            .memorySize: Self.littleEndianBytes(of: memorySize),
+            .processorCount: Self.littleEndianBytes(of: processorCount),
+            .maximumProcessorCount: Self.littleEndianBytes(of: processorCount),
+        ]
+        self.items = standard.merging(items) { _, given in given }
+        self.selection = Mutex(Selection(bytes: self.items[.signature] ?? []))
+    }
+
+    /// What to put on a `PortBus`.
+    public var attachments: [PortBus.Attachment] {
+        [.init(name: "fw_cfg", ports: Self.selectorPort...Self.dataPort, device: self)]
+    }
+
+    /// Reads the selected item's next byte from the data port; 0 from the selector.
+    public func read(port: UInt16, size: Int) -> UInt32 {
+        guard port == Self.dataPort else { return 0 }
+        return UInt32(selection.withLock { $0.next() })
+    }
+
+    /// Selects an item, if the access is 16 bits wide and to the selector.
+    public func write(_ value: UInt32, port: UInt16, size: Int) {
+        guard port == Self.selectorPort, size == 2 else { return }
+        let bytes = items[Item(rawValue: UInt16(truncatingIfNeeded: value))] ?? []
+        selection.withLock { $0 = Selection(bytes: bytes) }
+    }
+
+    /// Reads a run of bytes of the selected item under one lock.
+    public func readString(into buffer: UnsafeMutableRawBufferPointer, port: UInt16, size: Int) {
+        guard port == Self.dataPort, size == 1 else {
+            return forEachElement(of: buffer.count, size: size) { offset in
+                storeElement(read(port: port, size: size), in: buffer, at: offset, size: size)
+            }
+        }
+        selection.withLock { selection in
+            for index in buffer.indices { buffer[index] = selection.next() }
+        }
+    }
+
+    private static func littleEndianBytes(of value: some FixedWidthInteger) -> [UInt8] {
+        withUnsafeBytes(of: value.littleEndian) { Array($0) }
+    }
+}

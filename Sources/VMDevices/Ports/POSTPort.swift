@@ -1,0 +1,34 @@
+import Synchronization
+
+/// The power-on self-test code port 0x80: remembers the last code and reads it back.
+///
+/// Guests write progress codes here, and Linux writes to it only for the delay.
+///
+/// Threads: any, several at once.
+public final class POSTPort: BytePortDevice {
+    /// The port of a PC's self-test codes.
+    public static let standardPort: UInt16 = 0x80
+
+    private let code = Atomic<UInt8>(0)
+
+    /// Makes the device with code 0.
+    public init() {}
+
+    /// The last code the guest wrote, 0 at first.
+    public var lastCode: UInt8 { code.load(ordering: .relaxed) }
+
+    /// What to put on a `PortBus`.
+    public var attachments: [PortBus.Attachment] {
+        [.init(name: "POST code", ports: Self.standardPort...Self.standardPort, device: self)]
+    }
+
+    /// Reads the last code.
+    public func readByte(port: UInt16) -> UInt8 {
+        lastCode
+    }
+
+    /// Remembers a code.
+    public func writeByte(_ value: UInt8, port: UInt16) {
+        code.store(value, ordering: .relaxed)
+    }
+}

@@ -1,0 +1,146 @@
+import ArgumentParser
+import VMBoot
+import VMMachine
+
+/// The flags that describe a machine. Each overrides the same value of the `--config` file.
+struct MachineOptions: ParsableArguments {
+    @Argument(help: ArgumentHelp("A file to boot, or a built-in guest ('vmm guests').", valueName: "guest"))
+    var guest: String?
+
+    @Argument(
+        parsing: .postTerminator,
+        help: ArgumentHelp("The guest's command line, after its image's name.", valueName: "guest arguments"))
+    var arguments: [String] = []
+
+    @Option(
+        name: [.customShort("k"), .long], help: ArgumentHelp("The file to boot, in place of GUEST.", valueName: "file"))
+    var kernel: String?
+
+    @Option(name: [.customShort("m"), .customLong("memory"), .customLong("mem")], help: "RAM: 64M, 1G (default 128M).")
+    var memory: ByteSize?
+
+    @Option(name: [.customShort("c"), .long], help: "How many CPUs (default 1).")
+    var cpus: Int?
+
+    @Option(
+        name: [.customShort("i"), .customLong("module"), .customLong("initrd")],
+        help: ArgumentHelp(
+            "A Multiboot module, with an optional string for the guest; repeat for more.", valueName: "file[,string]"))
+    var modules: [String] = []
+
+    @Option(
+        name: [.customShort("p"), .customLong("params"), .customLong("cmdline")],
+        help: ArgumentHelp("The guest's whole command line.", valueName: "line"))
+    var commandLine: String?
+
+    @Option(
+        name: .long,
+        help: "The image's format, instead of what its content says: \(ImageFormat.allNames) (raw binaries: flat).")
+    var format: ImageFormat?
+
+    @Option(name: .long, help: ArgumentHelp("Where a raw binary is loaded.", valueName: "address"))
+    var loadAddress: HexAddress?
+
+    @Option(name: .long, help: ArgumentHelp("Where the guest starts.", valueName: "address"))
+    var entry: HexAddress?
+
+    @Option(name: .long, help: "Interrupt controllers: full (in the kernel), split or none (default full).")
+    var irqchip: MachineConfiguration.IRQChip?
+
+    @Flag(name: .long, help: "Add an 8254 timer.")
+    var pit = false
+
+    @Option(name: .long, help: ArgumentHelp("Stop the guest after this time: 10s, 500ms, 2m.", valueName: "time"))
+    var timeout: TimeLimit?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Read the configuration from FILE; flags override what it says.", valueName: "file"))
+    var config: String?
+
+    @Option(name: .long, help: ArgumentHelp("The KVM device (default /dev/kvm).", valueName: "path"))
+    var kvmDevice: String?
+
+    /// The machine that the file and the flags describe.
+    func makeConfiguration() throws(Failure) -> MachineConfiguration {
+        if let guest, let kernel {
+            throw Failure(.usage, "both a GUEST (\(guest)) and -k \(kernel); name one of them")
+        }
+        var configuration: MachineConfiguration
+        if let config {
+            configuration = try ConfigurationFile.read(config)
+            configuration.guest = guest ?? kernel ?? configuration.guest
+        } else if let guest = guest ?? kernel {
+            configuration = MachineConfiguration(guest: guest)
+        } else {
+            throw Failure(.usage, "no GUEST; name a file, or a built-in guest such as hello ('vmm guests' lists them)")
+        }
+        apply(to: &configuration)
+        return configuration
+    }
+
+    private func apply(to configuration: inout MachineConfiguration) {
+        configuration.format = format ?? configuration.format
+        configuration.loadAddress = loadAddress ?? configuration.loadAddress
+        configuration.entry = entry ?? configuration.entry
+        configuration.commandLine = commandLine ?? configuration.commandLine
+        if !arguments.isEmpty { configuration.arguments = arguments }
+        if !modules.isEmpty { configuration.modules = modules.map(Self.module) }
+        configuration.memory = memory ?? configuration.memory
+        configuration.cpus = cpus ?? configuration.cpus
+        configuration.irqchip = irqchip ?? configuration.irqchip
+        configuration.pit = pit || configuration.pit
+        configuration.timeout = timeout ?? configuration.timeout
+        configuration.kvmDevice = kvmDevice ?? configuration.kvmDevice
+    }
+
+    /// `FILE` or `FILE,STRING`.
+    private static func module(_ text: String) -> MachineConfiguration.Module {
+        guard let comma = text.firstIndex(of: ",") else { return MachineConfiguration.Module(path: text) }
+        return MachineConfiguration.Module(
+            path: String(text[..<comma]), commandLine: String(text[text.index(after: comma)...]))
+    }
+
+    /// What a configuration key is called on the command line.
+    static func flag(of key: MachineConfiguration.CodingKeys) -> String {
+        switch key {
+        case .guest: "GUEST"
+        case .format: "--format"
+        case .loadAddress: "--load-address"
+        case .entry: "--entry"
+        case .commandLine: "-p"
+        case .arguments: "guest arguments"
+        case .modules: "-i"
+        case .memory: "-m"
+        case .cpus: "-c"
+        case .irqchip: "--irqchip"
+        case .pit: "--pit"
+        case .timeout: "--timeout"
+        case .kvmDevice: "--kvm-device"
+        }
+    }
+}
+
+extension ByteSize: ExpressibleByArgument {
+    public init?(argument: String) {
+        self.init(argument)
+    }
+}
+
+extension HexAddress: ExpressibleByArgument {
+    public init?(argument: String) {
+        self.init(argument)
+    }
+}
+
+extension TimeLimit: ExpressibleByArgument {
+    public init?(argument: String) {
+        self.init(argument)
+    }
+}
+
+extension ImageFormat: ExpressibleByArgument {
+    static var allNames: String { allCases.map(\.rawValue).joined(separator: ", ") }
+}
+
+extension MachineConfiguration.IRQChip: ExpressibleByArgument {}

@@ -1,0 +1,92 @@
+import ArgumentParser
+import BuiltInGuests
+import Glibc
+import VMBoot
+import VMMachine
+
+struct RunCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run", abstract: "Run a guest.",
+        discussion: """
+            The guest's serial output goes to standard output and nothing else does. At a terminal, Ctrl-C stops the \
+            guest, Ctrl-A X quits, Ctrl-A C sends Ctrl-C and Ctrl-A Ctrl-A sends Ctrl-A.
+
+            Exit status: 0 halted, powered off or reset; odd, (N << 1) | 1, from the debug exit port; 64 usage; 65 bad \
+            image; 66 no such input; 69 no usable KVM; 70 the guest crashed; 71 the host failed; 73 a report could not \
+            be written; 74 output was lost; 77 not permitted; 124 timed out; 130 interrupted.
+            """)
+
+    @OptionGroup var options: MachineOptions
+
+    @Option(name: .long, help: ArgumentHelp("Write how the run went to FILE, as JSON.", valueName: "file"))
+    var report: String?
+
+    @Flag(name: .long, help: "Print the configuration that the flags and files make, as JSON, and stop.")
+    var printConfiguration = false
+
+    func run() throws {
+        let configuration = try options.makeConfiguration()
+        if printConfiguration {
+            print(try ConfigurationFile.text(configuration))
+            return
+        }
+        let status = try Self.run(configuration, report: report)
+        throw ExitCode(status.rawValue)
+    }
+
+    private static func run(_ configuration: MachineConfiguration, report path: String?) throws(Failure) -> ExitStatus {
+        let control = try ControlThread()
+        let output = StandardOutput(onFailure: { kill(getpid(), SIGTERM) })
+        let machine: Machine
+        do throws(MachineError) {
+            machine = try Machine(
+                configuration, image: try image(configuration.guest), console: output,
+                onInputSpace: { control.inputSpace.signal() })
+        } catch {
+            throw Failure(ExitStatus(error), message(error))
+        }
+        let result = try control.run(machine) { () throws(MachineError) in try machine.run() }
+        let status = status(result.outcome, control, output)
+        describe(result.outcome, configuration, output)
+        if let path { try RunReport(machine, result, status).write(to: path) }
+        return status
+    }
+
+    /// The built-in guest of this name, or else the file.
+    private static func image(_ guest: String) throws(MachineError) -> GuestImage {
+        if let builtIn = BuiltInGuest(named: guest) { return GuestImage(name: guest, bytes: builtIn.bytes) }
+        do throws(BootError) {
+            return try GuestImage(path: guest)
+        } catch {
+            guard error.kind == .noSuchInput, !guest.contains("/") else { throw .boot(error) }
+            let names = BuiltInGuest.all.map(\.name).joined(separator: ", ")
+            throw .boot(
+                BootError(error.kind, guest, "there is no such file, and no such built-in guest; those are \(names)"))
+        }
+    }
+
+    /// Errors in the configuration name its key; here they name the flag.
+    private static func message(_ error: MachineError) -> String {
+        guard case .configuration(let key, let message) = error else { return "\(error)" }
+        return "\(MachineOptions.flag(of: key)): \(message)"
+    }
+
+    private static func status(_ outcome: Outcome, _ control: ControlThread, _ output: StandardOutput) -> ExitStatus {
+        guard case .stopped = outcome else { return ExitStatus(outcome) }
+        if output.failedWith != nil { return .ioError }
+        return control.receivedSignal.map(ExitStatus.signal) ?? .interrupted
+    }
+
+    private static func describe(_ outcome: Outcome, _ configuration: MachineConfiguration, _ output: StandardOutput) {
+        if let errno = output.failedWith {
+            StandardError.write("vmm: error: cannot write the guest's output: \(String(cString: strerror(errno)))")
+        }
+        switch outcome {
+        case .crashed(let report): StandardError.write("vmm: guest crashed: \(report)")
+        case .timedOut:
+            StandardError.write("vmm: error: the guest ran longer than \(configuration.timeout!) (--timeout); stopped it")
+        case .failed(let error): StandardError.write("vmm: error: \(error)")
+        case .halted, .poweredOff, .reset, .debugExit, .stopped: break
+        }
+    }
+}

@@ -1,0 +1,67 @@
+import VMBoot
+import VMMachine
+
+/// The exit statuses of the program: those of `sysexits.h` and of the shell where they have one.
+struct ExitStatus: RawRepresentable, Hashable, Sendable {
+    let rawValue: Int32
+
+    static let success = ExitStatus(rawValue: 0)
+    static let usage = ExitStatus(rawValue: 64)
+    static let badImage = ExitStatus(rawValue: 65)
+    static let noInput = ExitStatus(rawValue: 66)
+    static let noKVM = ExitStatus(rawValue: 69)
+    static let crashed = ExitStatus(rawValue: 70)
+    static let hostFailure = ExitStatus(rawValue: 71)
+    static let cannotCreate = ExitStatus(rawValue: 73)
+    static let ioError = ExitStatus(rawValue: 74)
+    static let notPermitted = ExitStatus(rawValue: 77)
+    static let timedOut = ExitStatus(rawValue: 124)
+    static let interrupted = ExitStatus(rawValue: 130)
+
+    /// The shell's status for a program ended by a signal.
+    static func signal(_ number: Int32) -> ExitStatus {
+        ExitStatus(rawValue: 128 + number)
+    }
+
+    /// QEMU's `isa-debug-exit`: odd, so that no value a guest writes is taken for success.
+    static func debugExit(_ value: UInt32) -> ExitStatus {
+        ExitStatus(rawValue: Int32((value << 1 | 1) & 0xff))
+    }
+}
+
+extension ExitStatus {
+    init(_ outcome: Outcome) {
+        self =
+            switch outcome {
+            case .halted, .poweredOff, .reset: .success
+            case .debugExit(let value): .debugExit(value)
+            case .crashed: .crashed
+            case .timedOut: .timedOut
+            case .stopped: .interrupted
+            case .failed(let error): ExitStatus(error)
+            }
+    }
+
+    init(_ error: MachineError) {
+        self =
+            switch error {
+            case .configuration: .usage
+            case .kvm(.cannotOpen(_, .permissionDenied)), .kvm(.cannotOpen(_, .notPermitted)): .notPermitted
+            case .kvm(.cannotOpen), .kvm(.wrongVersion), .kvm(.missingCapability): .noKVM
+            case .kvm(.call(_, .permissionDenied, _)), .kvm(.call(_, .notPermitted, _)): .notPermitted
+            case .kvm(.call(.createVM, _, _)): .noKVM
+            case .kvm, .memory, .device, .thread: .hostFailure
+            case .boot(let error): ExitStatus(error)
+            }
+    }
+
+    init(_ error: BootError) {
+        self =
+            switch error.kind {
+            case .noSuchInput: .noInput
+            case .notPermitted: .notPermitted
+            case .badImage, .doesNotFit: .badImage
+            case .badOption: .usage
+            }
+    }
+}

@@ -1,0 +1,48 @@
+import ArgumentParser
+
+@main
+struct VMMCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "vmm",
+        abstract: "A mini virtual machine monitor for KVM.",
+        discussion: """
+            Runs kernels, unikernels and bare-metal programs, and tells why they died.
+
+              vmm run hello                          a built-in guest
+              vmm run -m 256M -c 2 kernel.elf -- -v  a kernel of your own
+            """,
+        subcommands: [RunCommand.self, InfoCommand.self, GuestsCommand.self])
+
+    static func main() {
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch let failure as Failure {
+            StandardError.write("vmm: error: \(failure.message)")
+            exit(failure.status)
+        } catch let status as ExitCode {
+            exit(ExitStatus(rawValue: status.rawValue))
+        } catch {
+            guard exitCode(for: error) != .success else { exit(withError: error) }
+            StandardError.write("vmm: error: \(message(for: error))")
+            StandardError.write("Run 'vmm help' or 'vmm help run' for what there is.")
+            exit(.usage)
+        }
+    }
+
+    private static func exit(_ status: ExitStatus) -> Never {
+        exit(withError: ExitCode(status.rawValue))
+    }
+}
+
+/// Why a command could not do what it was asked, and the status it exits with.
+struct Failure: Error {
+    let status: ExitStatus
+    /// What, where and what to do, in a line.
+    let message: String
+
+    init(_ status: ExitStatus, _ message: String) {
+        self.status = status
+        self.message = message
+    }
+}

@@ -1,0 +1,27 @@
+import VMAddressSpace
+
+/// A guest-physical address as people write it: `0x100000`, or a decimal number with or without a unit (`1M`).
+public struct HexAddress: Hashable, Sendable {
+    public var address: GuestAddress
+
+    public init(_ address: GuestAddress) {
+        self.address = address
+    }
+
+    public init?(_ text: String) {
+        guard let size = ByteSize(text) else { return nil }
+        self.address = GuestAddress(size.bytes)
+    }
+}
+
+extension HexAddress: Codable {
+    /// A number, or text as `init(_:)` takes it.
+    public init(from decoder: any Decoder) throws {
+        self.address = GuestAddress(try ByteSize(from: decoder).bytes)
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(address.description)
+    }
+}

@@ -1,0 +1,55 @@
+import VMBoot
+
+/// A JSON object with the property names as keys, all but `guest` optional; an unknown key is an error that names it.
+extension MachineConfiguration: Decodable {
+    public init(from decoder: any Decoder) throws {
+        try decoder.rejectUnknownKeys(CodingKeys.allCases.map(\.rawValue))
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(guest: try container.decode(String.self, forKey: .guest))
+        format = try container.decodeIfPresent(ImageFormat.self, forKey: .format)
+        loadAddress = try container.decodeIfPresent(HexAddress.self, forKey: .loadAddress)
+        entry = try container.decodeIfPresent(HexAddress.self, forKey: .entry)
+        commandLine = try container.decodeIfPresent(String.self, forKey: .commandLine)
+        arguments = try container.decodeIfPresent([String].self, forKey: .arguments) ?? arguments
+        modules = try container.decodeIfPresent([Module].self, forKey: .modules) ?? modules
+        memory = try container.decodeIfPresent(ByteSize.self, forKey: .memory) ?? memory
+        cpus = try container.decodeIfPresent(Int.self, forKey: .cpus) ?? cpus
+        irqchip = try container.decodeIfPresent(IRQChip.self, forKey: .irqchip) ?? irqchip
+        pit = try container.decodeIfPresent(Bool.self, forKey: .pit) ?? pit
+        timeout = try container.decodeIfPresent(TimeLimit.self, forKey: .timeout)
+        kvmDevice = try container.decodeIfPresent(String.self, forKey: .kvmDevice) ?? kvmDevice
+    }
+}
+
+extension MachineConfiguration.Module: Decodable {
+    public init(from decoder: any Decoder) throws {
+        try decoder.rejectUnknownKeys(CodingKeys.allCases.map(\.rawValue))
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            path: try container.decode(String.self, forKey: .path),
+            commandLine: try container.decodeIfPresent(String.self, forKey: .commandLine))
+    }
+}
+
+extension Decoder {
+    fileprivate func rejectUnknownKeys(_ known: [String]) throws {
+        let container = try container(keyedBy: AnyKey.self)
+        guard let unknown = container.allKeys.first(where: { !known.contains($0.stringValue) }) else { return }
+        throw DecodingError.dataCorruptedError(
+            forKey: unknown, in: container,
+            debugDescription: "is not a key; the keys are \(known.joined(separator: ", "))")
+    }
+}
+
+private struct AnyKey: CodingKey {
+    let stringValue: String
+    let intValue: Int? = nil
+
+    init(stringValue: String) {
+        self.stringValue = stringValue
+    }
+
+    init?(intValue: Int) {
+        nil
+    }
+}

@@ -1,0 +1,86 @@
+import VMBoot
+
+/// Everything that says what a machine is and what it boots: a plain value, which command-line flags and a JSON file
+/// give alike.
+public struct MachineConfiguration: Hashable, Encodable, Sendable {
+    /// The image to boot: a path, or a name that the embedding program resolves.
+    public var guest: String
+    /// Nil for what the image's content says.
+    public var format: ImageFormat?
+    /// Where a raw binary goes, instead of its format's usual place.
+    public var loadAddress: HexAddress?
+    /// Where the guest starts, instead of where its image says.
+    public var entry: HexAddress?
+    /// The whole command line. Nil for the image's name followed by `arguments`.
+    public var commandLine: String?
+    /// The guest's arguments, which follow the image's name on its command line.
+    public var arguments: [String]
+    /// Multiboot modules, in order; the first serves as the initial RAM disk of guests that have one.
+    public var modules: [Module]
+    /// RAM, in bytes: a multiple of 4096.
+    public var memory: ByteSize
+    public var cpus: Int
+    public var irqchip: IRQChip
+    /// Whether there is an 8254 timer in the kernel; needs `irqchip` to be `.full`.
+    public var pit: Bool
+    /// How long the guest may run. Nil for as long as it likes.
+    public var timeout: TimeLimit?
+    /// The path of the host's KVM device.
+    public var kvmDevice: String
+
+    /// A file given to the guest beside its image.
+    public struct Module: Hashable, Encodable, Sendable {
+        public var path: String
+        /// Its string in the boot information. Nil for its path.
+        public var commandLine: String?
+
+        public init(path: String, commandLine: String? = nil) {
+            self.path = path
+            self.commandLine = commandLine
+        }
+
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case path, commandLine
+        }
+    }
+
+    /// Where the interrupt controllers are.
+    public enum IRQChip: String, CaseIterable, Codable, Sendable {
+        /// Local APICs, I/O APIC and PICs in the kernel.
+        case full
+        /// Local APICs in the kernel, the I/O APIC in the monitor, no PICs.
+        case split
+        /// None at all: one CPU, without external interrupts.
+        case none
+    }
+
+    public init(
+        guest: String, format: ImageFormat? = nil, loadAddress: HexAddress? = nil, entry: HexAddress? = nil,
+        commandLine: String? = nil, arguments: [String] = [], modules: [Module] = [],
+        memory: ByteSize = Self.defaultMemory, cpus: Int = 1, irqchip: IRQChip = .full, pit: Bool = false,
+        timeout: TimeLimit? = nil, kvmDevice: String = Self.defaultKVMDevice
+    ) {
+        self.guest = guest
+        self.format = format
+        self.loadAddress = loadAddress
+        self.entry = entry
+        self.commandLine = commandLine
+        self.arguments = arguments
+        self.modules = modules
+        self.memory = memory
+        self.cpus = cpus
+        self.irqchip = irqchip
+        self.pit = pit
+        self.timeout = timeout
+        self.kvmDevice = kvmDevice
+    }
+
+    /// The keys of its JSON form.
+    public enum CodingKeys: String, CodingKey, CaseIterable {
+        case guest, format, loadAddress, entry, commandLine, arguments, modules
+        case memory, cpus, irqchip, pit, timeout, kvmDevice
+    }
+
+    public static let defaultMemory = ByteSize(bytes: 128 << 20)
+    public static let defaultKVMDevice = "/dev/kvm"
+}

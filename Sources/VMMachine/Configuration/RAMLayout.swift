@@ -1,0 +1,23 @@
+import VMAddressSpace
+
+/// Where RAM is in the guest-physical space of a PC: from 0 up to the hole below 4 GiB that belongs to devices and
+/// the APICs, and the rest from 4 GiB up.
+public enum RAMLayout {
+    /// Where the hole begins: RAM of up to this many bytes is in one piece.
+    public static let holeStart: UInt64 = 3 << 30
+    public static let holeEnd: UInt64 = 4 << 30
+
+    /// The ranges of `size` bytes of RAM, ascending.
+    public static func ranges(size: UInt64) -> [MemoryRange] {
+        [
+            MemoryRange(start: GuestAddress(0), count: min(size, holeStart)),
+            MemoryRange(start: GuestAddress(holeEnd), count: size > holeStart ? size - holeStart : 0),
+        ].compactMap(\.self)
+    }
+
+    /// The most RAM that fits a guest-physical space of `bits` address bits.
+    public static func largestSize(physicalAddressBits bits: Int) -> UInt64 {
+        let space = UInt64(1) << UInt64(min(max(bits, 32), 63))
+        return space > holeEnd ? space - (holeEnd - holeStart) : holeStart
+    }
+}

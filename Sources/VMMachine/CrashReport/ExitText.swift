@@ -1,0 +1,37 @@
+/// One exit as a line of text.
+enum ExitText {
+    static func line(_ exit: ExitRecord, _ view: GuestView) -> String {
+        var text = what(exit)
+        if exit.count > 1 { text += " (string of \(exit.count), the first)" }
+        if exit.repetitions > 0 { text += " and \(exit.repetitions) more, this the last" }
+        if let address = exit.instructionPointer { text += "  rip \(view.name(address))" }
+        return text
+    }
+
+    private static func what(_ exit: ExitRecord) -> String {
+        let bits = Int(exit.size) * 8
+        let value = "0x" + Hex.padded(exit.value, Int(exit.size) * 2)
+        let address = Hex.short(exit.address)
+        return switch exit.kind {
+        case .portRead: "in\(bits) \(address) -> \(value)\(character(exit))"
+        case .portWrite: "out\(bits) \(address) <- \(value)\(character(exit))"
+        case .mmioRead: "read\(bits) \(address) -> \(value)"
+        case .mmioWrite: "write\(bits) \(address) <- \(value)"
+        case .halt: "hlt"
+        case .interrupted: "interrupted"
+        case .endOfInterrupt: "end of interrupt"
+        case .shutdown: "shutdown"
+        case .internalError: "internal error"
+        case .failedEntry: "failed entry"
+        case .systemEvent: "system event \(exit.address)"
+        case .memoryFault: "memory fault at \(address)"
+        case .other: "exit reason \(exit.address)"
+        }
+    }
+
+    /// What a byte to or from a port is as text: most are the serial port's.
+    private static func character(_ exit: ExitRecord) -> String {
+        guard exit.size == 1, (0x20..<0x7f).contains(exit.value) else { return "" }
+        return " '\(Character(Unicode.Scalar(UInt8(exit.value))))'"
+    }
+}

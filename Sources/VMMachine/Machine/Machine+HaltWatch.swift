@@ -1,0 +1,44 @@
+/// With in-kernel local APICs a halted CPU sleeps in the kernel, and nobody is told when the last one halts for good. So
+/// the waiting thread looks, without disturbing a guest that works: only when no vCPU thread has used CPU time since the
+/// last look are they made to stand still and asked.
+extension Machine {
+    private static let shortestInterval = Duration.microseconds(250)
+    private static let longestInterval = Duration.milliseconds(10)
+    /// How often to ask again when all CPUs slept, but one of them could wake by itself.
+    private static let idleInterval = Duration.milliseconds(250)
+
+    func watch(until deadline: MonotonicTime?) -> RunControl.Ending {
+        guard configuration.irqchip != .none else { return waitForEnding(until: deadline) }
+        var interval = Self.shortestInterval
+        var lastUse = cpuTimes
+        while true {
+            let look = MonotonicTime.now.advanced(by: interval)
+            if let deadline, deadline <= look { return waitForEnding(until: deadline) }
+            if let ending = control.waitForEnding(until: look) { return ending }
+            let use = cpuTimes
+            defer { lastUse = cpuTimes }
+            if use != lastUse {
+                interval = min(interval * 2, Self.longestInterval)
+            } else if !control.isPaused {
+                if hasHaltedForGood() { control.end(.outcome(.halted)) }
+                interval = Self.idleInterval
+            }
+        }
+    }
+
+    private func waitForEnding(until deadline: MonotonicTime?) -> RunControl.Ending {
+        if let ending = control.waitForEnding(until: deadline) { return ending }
+        control.end(.outcome(.timedOut))
+        return control.waitForEnding(until: nil) ?? .outcome(.timedOut)
+    }
+
+    private var cpuTimes: [MonotonicTime?] { processors.map(\.cpuTime) }
+
+    /// Whether, with all vCPUs standing still, none of them can wake without another.
+    private func hasHaltedForGood() -> Bool {
+        control.requestPause()
+        defer { control.resume() }
+        Self.kick(processors)
+        return control.waitUntilParked(until: .now.advanced(by: .milliseconds(100))) ?? false
+    }
+}

@@ -1,0 +1,30 @@
+import KVM
+import VMBoot
+import VMDevices
+import VMMemory
+
+/// Why a machine could not be made. Nothing of it is left behind.
+public enum MachineError: Error, Sendable {
+    /// A value of the configuration, under its key there, is not one this host or this program can do.
+    case configuration(key: MachineConfiguration.CodingKeys, String)
+    case kvm(KVMError)
+    case memory(GuestMemoryError)
+    case boot(BootError)
+    /// Two devices want the same place.
+    case device(BusError)
+    /// A thread for a vCPU could not be started; the errno.
+    case thread(Int32)
+}
+
+extension MachineError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .configuration(let key, let message): "\(key.rawValue): \(message)"
+        case .kvm(let error): "\(error)"
+        case .memory(let error): "\(error); give the guest less memory"
+        case .boot(let error): "\(error)"
+        case .device(let error): "\(error)"
+        case .thread(let errno): "cannot start a thread for a vCPU (errno \(errno)); raise the limit on processes"
+        }
+    }
+}

@@ -1,0 +1,113 @@
+import Synchronization
+
+/// What the vCPU threads and those who control them agree on: whether to run, to pause or to end.
+///
+/// A vCPU thread reads `needsAttention` after every exit, and only when it is set takes the lock to see why
+/// (`checkpoint`). A controller changes the state first and kicks the threads out of the guest afterwards, so that no
+/// request is missed.
+final class RunControl: Sendable {
+    struct State {
+        /// How many controllers want the vCPUs to stand still; they run at zero.
+        var pauses = 0
+        /// The vCPU threads that stand still now.
+        var parked = 0
+        /// Those of them whose vCPU nothing but another vCPU can wake.
+        var parkedForGood = 0
+        /// The vCPU threads that have not ended.
+        var alive: Int
+        /// How the run ended: the first to say so is right. No vCPU enters the guest any more once it is set.
+        var ending: Ending?
+    }
+
+    /// How a run ended, before the report on a crash is put together.
+    enum Ending: Sendable {
+        case outcome(Outcome)
+        case crash(vcpu: Int, CrashReport.Cause)
+    }
+
+    private let state: Monitor<State>
+    private let attention = Atomic<Bool>(false)
+
+    init(vcpuCount: Int) {
+        state = Monitor(State(alive: vcpuCount))
+    }
+
+    var needsAttention: Bool { attention.load(ordering: .acquiring) }
+
+    // MARK: For controllers
+
+    /// Ends the run, if it has not ended already.
+    func end(_ ending: Ending) {
+        state.change { state in
+            if state.ending == nil { state.ending = ending }
+            attention.store(true, ordering: .sequentiallyConsistent)
+        }
+    }
+
+    func requestPause() {
+        state.change { state in
+            state.pauses += 1
+            attention.store(true, ordering: .sequentiallyConsistent)
+        }
+    }
+
+    /// - Returns: false where nobody had paused it.
+    @discardableResult
+    func resume() -> Bool {
+        state.change { state in
+            guard state.pauses > 0 else { return false }
+            state.pauses -= 1
+            if state.pauses == 0, state.ending == nil { attention.store(false, ordering: .sequentiallyConsistent) }
+            return true
+        }
+    }
+
+    /// Waits until every vCPU stands still or has ended, while somebody has paused them.
+    /// - Returns: whether all of them stand still for good; nil at the deadline.
+    func waitUntilParked(until deadline: MonotonicTime) -> Bool? {
+        state.wait(until: deadline) { state in
+            guard state.parked == state.alive || state.ending != nil else { return nil }
+            return state.alive > 0 && state.parkedForGood == state.alive && state.ending == nil
+        }
+    }
+
+    /// Waits for the run to end; nil at the deadline.
+    func waitForEnding(until deadline: MonotonicTime?) -> Ending? {
+        state.wait(until: deadline) { $0.ending }
+    }
+
+    /// Waits until no vCPU thread is in the guest or will enter it again.
+    /// - Returns: false at the deadline.
+    func waitUntilAllEnded(until deadline: MonotonicTime) -> Bool {
+        state.wait(until: deadline) { $0.alive == 0 ? true : nil } ?? false
+    }
+
+    var isPaused: Bool { state.read { $0.pauses > 0 } }
+    var hasEnded: Bool { state.read { $0.ending != nil } }
+
+    // MARK: For vCPU threads
+
+    /// Stands still as long as somebody wants it to.
+    /// - Parameter isParkedForGood: whether nothing but another vCPU can wake this one.
+    /// - Returns: whether to go on running the guest.
+    func checkpoint(isParkedForGood: Bool) -> Bool {
+        let arrived = state.change { state in
+            guard state.ending == nil, state.pauses > 0 else { return false }
+            state.parked += 1
+            state.parkedForGood += isParkedForGood ? 1 : 0
+            return true
+        }
+        guard arrived else { return !hasEnded }
+        _ = state.wait { $0.ending != nil || $0.pauses == 0 ? true : nil }
+        return state.change { state in
+            state.parked -= 1
+            state.parkedForGood -= isParkedForGood ? 1 : 0
+            return state.ending == nil
+        }
+    }
+
+    /// Says that a vCPU thread has left the guest for the last time.
+    func threadEnded() {
+        state.change { $0.alive -= 1 }
+    }
+}

@@ -1,0 +1,30 @@
+import VMDevices
+
+/// How a run went.
+public struct RunResult: Sendable {
+    public let outcome: Outcome
+    /// How often each kind of exit came, over all vCPUs, by the names that `--report` uses.
+    public let exits: [(kind: String, count: UInt64)]
+    /// From the making of the machine to the start of its vCPUs.
+    public let setupTime: Duration
+    /// From the start of the vCPUs to the end of the run.
+    public let runTime: Duration
+    /// Accesses to ports and addresses where nothing is.
+    public let unclaimedPorts: [UnclaimedAccess]
+    public let unclaimedPages: [UnclaimedAccess]
+}
+
+extension RunResult {
+    init(_ machine: Machine, outcome: Outcome, started: MonotonicTime) {
+        self.outcome = outcome
+        var totals: [UInt64] = Array(repeating: 0, count: ExitRecord.Kind.allCases.count)
+        for processor in machine.processors {
+            for (kind, count) in processor.trace.exitCounts { totals[Int(kind.rawValue)] += count }
+        }
+        exits = ExitRecord.Kind.allCases.map { ("\($0)", totals[Int($0.rawValue)]) }.filter { $0.count > 0 }
+        setupTime = started - machine.created
+        runTime = MonotonicTime.now - started
+        unclaimedPorts = machine.devices.ports.unclaimed
+        unclaimedPages = machine.devices.mmio.unclaimed
+    }
+}

@@ -1,0 +1,136 @@
+import KVM
+import VMDevices
+
+/// What every vCPU thread does: run the guest, take its exits to the buses, look up when asked to.
+struct RunLoop: Sendable {
+    let control: RunControl
+    let ports: PortBus
+    let mmio: MMIOBus
+    /// The I/O APIC, where the monitor has it.
+    let ioapic: IOAPIC?
+    /// Whether a halted CPU sleeps in the kernel; otherwise it can never wake.
+    let hasLocalAPIC: Bool
+    /// Makes the other vCPUs look up after this one ended the run.
+    let kickAll: @Sendable () -> Void
+
+    /// Runs until the machine's run ends.
+    func run(_ processor: Processor) {
+        while step(processor) {}
+        control.threadEnded()
+    }
+
+    /// One entry into the guest.
+    /// - Returns: whether there is to be another.
+    @inline(__always)
+    private func step(_ processor: Processor) -> Bool {
+        if control.needsAttention {
+            processor.vcpu.clearExitRequest()
+            guard control.checkpoint(isParkedForGood: isAsleepForGood(processor)) else { return false }
+        }
+        let exit: VMExit
+        do throws(KVMError) {
+            exit = try processor.vcpu.run()
+        } catch {
+            end(.outcome(.failed(.kvm(error))))
+            return false
+        }
+        switch exit {
+        case .portIO(let io):
+            if io.isWrite {
+                record(processor, .portWrite, io, value: io.value)
+                ports.write(string: UnsafeRawBufferPointer(io.data), port: io.port, size: Int(io.size))
+            } else {
+                ports.read(string: io.data, port: io.port, size: Int(io.size))
+                record(processor, .portRead, io, value: io.value)
+            }
+        case .mmio(let access):
+            if access.isWrite {
+                record(processor, .mmioWrite, access)
+                mmio.write(access.value, address: access.address, size: Int(access.size))
+            } else {
+                access.value = mmio.read(address: access.address, size: Int(access.size))
+                record(processor, .mmioRead, access)
+            }
+        default:
+            handleUncommon(exit, processor)
+        }
+        return true
+    }
+
+    @inline(never)
+    private func handleUncommon(_ exit: VMExit, _ processor: Processor) {
+        let trace = processor.trace
+        switch exit {
+        case .interrupted:
+            trace.count(.interrupted)
+            // Cleared before the next look at `needsAttention`: whatever is asked from now on sets it again.
+            processor.vcpu.clearExitRequest()
+        case .halt:
+            trace.record(ExitRecord(kind: .halt, instructionPointer: processor.vcpu.syncedInstructionPointer))
+            // Without a local APIC nothing can interrupt the one CPU there is.
+            if !hasLocalAPIC { end(.outcome(.halted)) }
+        case .ioapicEndOfInterrupt(let vector):
+            trace.count(.endOfInterrupt)
+            ioapic?.endOfInterrupt(vector: vector)
+        case .systemEvent(let type):
+            trace.record(ExitRecord(kind: .systemEvent, address: UInt64(type)))
+            switch type {
+            case 1: end(.outcome(.poweredOff))
+            case 2: end(.outcome(.reset))
+            default: crash(processor, .systemEvent(type: type), .systemEvent)
+            }
+        case .shutdown:
+            crash(processor, .tripleFault, .shutdown)
+        case .internalError(let error):
+            crash(processor, .internalError(suberror: error.suberror, data: Array(error.data)), .internalError)
+        case .failedEntry(let reason, _):
+            crash(processor, .failedEntry(reason: reason), .failedEntry)
+        case .memoryFault(_, let address, let count):
+            crash(processor, .memoryFault(address: address, count: count), .memoryFault)
+        default:
+            crash(processor, .unexpectedExit(reason: processor.vcpu.exitReason), .other)
+        }
+    }
+
+    private func crash(_ processor: Processor, _ cause: CrashReport.Cause, _ kind: ExitRecord.Kind) {
+        processor.trace.record(
+            ExitRecord(kind: kind, instructionPointer: processor.vcpu.syncedInstructionPointer))
+        end(.crash(vcpu: processor.index, cause))
+    }
+
+    private func end(_ ending: RunControl.Ending) {
+        control.end(ending)
+        kickAll()
+    }
+
+    /// Whether the vCPU is halted with interrupts off, or waits to be started: only another vCPU can wake it then (or a
+    /// non-maskable interrupt, which the machine has no source of).
+    private func isAsleepForGood(_ processor: Processor) -> Bool {
+        guard hasLocalAPIC, let state = try? processor.vcpu.mpState() else { return false }
+        switch state {
+        case .uninitialized, .initReceived:
+            return true
+        case .halted:
+            guard let registers = try? processor.vcpu.generalRegisters() else { return false }
+            return registers.rflags & 1 << 9 == 0
+        case .runnable, .startupReceived:
+            return false
+        }
+    }
+
+    @inline(__always)
+    private func record(_ processor: Processor, _ kind: ExitRecord.Kind, _ io: VMExit.PortIO, value: UInt32) {
+        processor.trace.record(
+            ExitRecord(
+                kind: kind, size: io.size, count: io.count, address: UInt64(io.port), value: UInt64(value),
+                instructionPointer: processor.vcpu.syncedInstructionPointer))
+    }
+
+    @inline(__always)
+    private func record(_ processor: Processor, _ kind: ExitRecord.Kind, _ access: VMExit.MMIO) {
+        processor.trace.record(
+            ExitRecord(
+                kind: kind, size: access.size, count: 1, address: access.address, value: access.value,
+                instructionPointer: processor.vcpu.syncedInstructionPointer))
+    }
+}
