@@ -27,7 +27,7 @@ let package = Package(
         .target(name: "VMMemory", dependencies: ["VMAddressSpace", system]),
         .target(name: "KVM", dependencies: ["CKVM", "VMAddressSpace", system]),
         .target(name: "VMBoot", dependencies: ["VMAddressSpace", "VMMemory", system]),
-        .target(name: "VMDevices", dependencies: ["VMAddressSpace"]),
+        .target(name: "VMDevices"),
         .target(
             name: "VMMachine",
             dependencies: ["KVM", "VMAddressSpace", "VMBoot", "VMDevices", "VMMemory", system]),
@@ -38,6 +38,25 @@ let package = Package(
 
         .executableTarget(
             name: "VMM", dependencies: ["BuiltInGuests", "VMMachine", argumentParser, system]),
+
+        // Tests that need no KVM.
+        .testTarget(name: "VMAddressSpaceTests", dependencies: ["VMAddressSpace"]),
+        .testTarget(name: "VMMemoryTests", dependencies: ["VMMemory", "VMAddressSpace", system]),
+        .testTarget(name: "KVMTests", dependencies: ["CKVM", "KVM", "VMAddressSpace", system]),
+        .testTarget(name: "VMBootTests", dependencies: ["VMAddressSpace", "VMBoot", "VMMemory"]),
+        .testTarget(name: "VMDevicesTests", dependencies: ["VMDevices"]),
+        .testTarget(
+            name: "VMMachineTests",
+            dependencies: ["CKVM", "KVM", "VMAddressSpace", "VMBoot", "VMDevices", "VMMachine", "VMMemory"]),
+
+        // Tests that need a host with KVM; they say so and skip where there is none.
+        .target(name: "TestSupport", path: "Tests/Support"),
+        .testTarget(
+            name: "KVMHostTests", dependencies: ["CKVM", "KVM", "TestSupport", "VMAddressSpace", "VMMemory", system]),
+        .testTarget(
+            name: "VMMachineHostTests",
+            dependencies: ["BuiltInGuests", "KVM", "TestSupport", "VMBoot", "VMDevices", "VMMachine"]),
+        .testTarget(name: "VMMHostTests", dependencies: ["BuiltInGuests", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )

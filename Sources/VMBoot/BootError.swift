@@ -1,5 +1,6 @@
 /// Why a guest cannot be started from what was given: one line that says what is wrong, where, and what to do.
 public struct BootError: Error, Hashable, Sendable {
+    /// What is to blame; a program's exit status can follow from it.
     public enum Kind: String, Hashable, Sendable, CaseIterable {
         /// A file is not there, cannot be opened, or is no regular file.
         case noSuchInput
@@ -13,6 +14,7 @@ public struct BootError: Error, Hashable, Sendable {
         case badOption
     }
 
+    /// What is to blame.
     public let kind: Kind
     /// The image or the path at fault, in printable characters.
     public let subject: String

@@ -12,7 +12,8 @@ final class MemoryRegion: Sendable {
         do throws(Errno) {
             self.mapping = try HostMapping(anonymous: range.count)
         } catch {
-            throw GuestMemoryError(operation: .map, address: range.start, count: range.count, kind: .noHostMemory(error))
+            throw GuestMemoryError(
+                operation: .map, address: range.start, count: range.count, kind: .noHostMemory(error))
         }
     }
 }

@@ -71,11 +71,10 @@ public struct VCPU: ~Copyable, @unchecked Sendable {
     }
 
     /// The guest's RIP at the last exit without a call into the kernel, where the host has
-    /// `Capability.syncRegisters`.
+    /// `Capability.syncRegisters`; 0 elsewhere.
     @inlinable
-    public var syncedInstructionPointer: UInt64? {
-        guard runPage.pointee.kvm_valid_regs != 0 else { return nil }
-        return ckvm_run_synced_registers(runPage).pointee.rip
+    public var syncedInstructionPointer: UInt64 {
+        ckvm_run_synced_registers(runPage).pointee.rip
     }
 
     /// The number of the last exit's reason.

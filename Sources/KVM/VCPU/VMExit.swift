@@ -41,17 +41,31 @@ public enum VMExit {
         public let size: UInt8
         public let port: UInt16
         public let count: UInt32
-        /// The data of all accesses, one after another: to be read for a write, to be filled in for a read.
-        public let data: UnsafeMutableRawBufferPointer
-
-        /// The first access's value.
+        /// The first access's value: what a write wrote, and for a read what the guest is to get.
         @inlinable
         public var value: UInt32 {
-            switch size {
-            case 1: UInt32(data.load(as: UInt8.self))
-            case 2: UInt32(data.loadUnaligned(as: UInt16.self))
-            default: data.loadUnaligned(as: UInt32.self)
+            get {
+                switch size {
+                case 1: UInt32(word.load(as: UInt8.self))
+                case 2: UInt32(word.load(as: UInt16.self))
+                default: word.load(as: UInt32.self)
+                }
             }
+            nonmutating set {
+                switch size {
+                case 1: word.storeBytes(of: UInt8(truncatingIfNeeded: newValue), as: UInt8.self)
+                case 2: word.storeBytes(of: UInt16(truncatingIfNeeded: newValue), as: UInt16.self)
+                default: word.storeBytes(of: newValue, as: UInt32.self)
+                }
+            }
+        }
+
+        @usableFromInline let word: UnsafeMutableRawPointer
+
+        /// The data of all accesses, one after another: to be read for a write, to be filled in for a read.
+        @inlinable
+        public var data: UnsafeMutableRawBufferPointer {
+            UnsafeMutableRawBufferPointer(start: word, count: Int(count) &* Int(size))
         }
     }
 
@@ -138,9 +152,8 @@ extension VMExit.PortIO {
         size = io.size
         port = io.port
         count = io.count
-        // SAFETY: the kernel places the data within the mapping of the run page, `data_offset` from its start.
-        data = UnsafeMutableRawBufferPointer(
-            start: UnsafeMutableRawPointer(run) + Int(io.data_offset), count: Int(io.count) &* Int(io.size))
+        // SAFETY: the kernel places the data within the mapping of the run page, a page and so aligned, from its start.
+        word = UnsafeMutableRawPointer(run) + Int(truncatingIfNeeded: io.data_offset)
     }
 }
 

@@ -3,6 +3,7 @@ import VMAddressSpace
 /// The first vCPU's registers at the guest's first instruction. The others wait for their start-up
 /// interrupt in the state that reset leaves.
 public struct InitialCPUState: Hashable, Sendable {
+    /// What the CPU takes addresses and instructions for.
     public enum Mode: String, Hashable, Sendable {
         case real
         /// 32-bit protected mode with paging off.
@@ -11,14 +12,18 @@ public struct InitialCPUState: Hashable, Sendable {
         case long64
     }
 
+    /// Agrees with CS, the control registers and EFER, which say the same in the CPU's terms.
     public var mode: Mode
-    public var registers = GeneralRegisters()
+    /// Zero where the format passes nothing.
+    public var registers = Registers()
     /// The offset in CS, which outside real mode is the linear and the physical address as well.
     public var rip: UInt64
     /// Bit 1 is always set.
     public var rflags: UInt64 = 2
 
+    /// The code that runs first.
     public var cs: Segment
+    /// Data, as ES, FS, GS and SS: the same in all but real mode.
     public var ds: Segment
     public var es: Segment
     public var fs: Segment
@@ -26,39 +31,47 @@ public struct InitialCPUState: Hashable, Sendable {
     public var ss: Segment
     /// The task register: not in the GDT, but in a state that VM entry accepts.
     public var tr = Segment.taskState
+    /// No local descriptors, as reset leaves it.
     public var ldt = Segment.localDescriptorTable
 
+    /// In guest memory, but for real mode, which has none.
     public var gdt: DescriptorTable
+    /// Empty, but for the interrupt vectors of real mode.
     public var idt: DescriptorTable
 
+    /// Control register 0 (Intel SDM volume 3A, section 2.5).
     public var cr0: UInt64
     /// Guest-physical address of the top-level page table; 0 with paging off.
     public var cr3: UInt64 = 0
+    /// Control register 4.
     public var cr4: UInt64 = 0
     /// The extended feature enable register (MSR 0xc0000080).
     public var efer: UInt64 = 0
 }
 
-/// The general-purpose registers.
-public struct GeneralRegisters: Hashable, Sendable {
-    public var rax: UInt64 = 0
-    public var rbx: UInt64 = 0
-    public var rcx: UInt64 = 0
-    public var rdx: UInt64 = 0
-    public var rsi: UInt64 = 0
-    public var rdi: UInt64 = 0
-    public var rsp: UInt64 = 0
-    public var rbp: UInt64 = 0
-    public var r8: UInt64 = 0
-    public var r9: UInt64 = 0
-    public var r10: UInt64 = 0
-    public var r11: UInt64 = 0
-    public var r12: UInt64 = 0
-    public var r13: UInt64 = 0
-    public var r14: UInt64 = 0
-    public var r15: UInt64 = 0
+extension InitialCPUState {
+    /// The general-purpose registers.
+    public struct Registers: Hashable, Sendable {
+        public var rax: UInt64 = 0
+        public var rbx: UInt64 = 0
+        public var rcx: UInt64 = 0
+        public var rdx: UInt64 = 0
+        public var rsi: UInt64 = 0
+        public var rdi: UInt64 = 0
+        public var rsp: UInt64 = 0
+        public var rbp: UInt64 = 0
+        public var r8: UInt64 = 0
+        public var r9: UInt64 = 0
+        public var r10: UInt64 = 0
+        public var r11: UInt64 = 0
+        public var r12: UInt64 = 0
+        public var r13: UInt64 = 0
+        public var r14: UInt64 = 0
+        public var r15: UInt64 = 0
 
-    public init() {}
+        /// All zero.
+        public init() {}
+    }
 }
 
 /// What GDTR or IDTR holds.
@@ -68,6 +81,7 @@ public struct DescriptorTable: Hashable, Sendable {
     /// The offset of the table's last byte.
     public var limit: UInt16
 
+    /// The register as `LGDT` or `LIDT` would load it.
     public init(base: GuestAddress, limit: UInt16) {
         self.base = base
         self.limit = limit

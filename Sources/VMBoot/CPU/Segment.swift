@@ -1,6 +1,8 @@
 /// A segment register with its hidden part (Intel SDM volume 3A, sections 3.4.3 and 3.4.5).
 public struct Segment: Hashable, Sendable {
+    /// The visible part: an offset in the GDT, or paragraphs in real mode.
     public var selector: UInt16
+    /// The linear address of offset 0.
     public var base: UInt64
     /// The offset of the last byte, in bytes whatever the granularity.
     public var limit: UInt32
@@ -10,6 +12,7 @@ public struct Segment: Hashable, Sendable {
     public var isCodeOrData: Bool
     /// DPL, 0 to 3.
     public var privilegeLevel: UInt8 = 0
+    /// The P flag.
     public var isPresent = true
     /// The L flag: 64-bit code.
     public var isLong = false

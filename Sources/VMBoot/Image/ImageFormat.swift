@@ -25,7 +25,7 @@
 /// - An ELF whose `p_paddr` differs from its `p_vaddr` is entered at the physical address of its entry.
 ///
 /// GDT, page tables, command line, Multiboot information and stack are in low memory, from 0x500 up, each
-/// moved to the next free pages below 4 GiB where the image or a module wants its place.
+/// moved to the lowest free pages below 4 GiB where the image or a module wants its place.
 public enum ImageFormat: String, CaseIterable, Hashable, Sendable, Codable {
     /// Raw bytes for real mode; a boot sector above all.
     case flat16

@@ -5,7 +5,9 @@ import VMAddressSpace
 ///
 /// All loads are in the RAM of the request and none overlaps another.
 public struct BootPlan: Sendable {
+    /// One piece of guest memory and what goes there.
     public struct Load: Hashable, Sendable {
+        /// Where the bytes come from.
         public enum Source: Hashable, Sendable {
             /// Bytes of the guest image, from `offset` in it on.
             case image(offset: UInt64, count: UInt64)
@@ -15,7 +17,9 @@ public struct BootPlan: Sendable {
             case zeros(count: UInt64)
         }
 
+        /// Where the first byte goes.
         public let address: GuestAddress
+        /// What goes there.
         public let source: Source
 
         /// In bytes.
@@ -31,7 +35,9 @@ public struct BootPlan: Sendable {
     public let format: ImageFormat
     /// The guest-physical address of the first instruction.
     public let entry: GuestAddress
+    /// The image's first, then the modules, then what the format adds.
     public let loads: [Load]
+    /// The first vCPU at `entry`.
     public let cpu: InitialCPUState
 
     let image: GuestImage

@@ -2,6 +2,7 @@ import VMAddressSpace
 
 /// What to boot, and the machine to boot it on.
 public struct BootRequest: Sendable {
+    /// What to run.
     public var image: GuestImage
     /// How to read the image; nil for what its content says.
     public var format: ImageFormat?
@@ -17,10 +18,12 @@ public struct BootRequest: Sendable {
     public var modules: [BootModule]
     /// The guest-physical addresses with RAM behind them, ascending.
     public var memory: [MemoryRange]
+    /// How many vCPUs there are; the guest is told.
     public var cpuCount: Int
     /// The rate of the time-stamp counter in kHz; 0 where unknown.
     public var tscKilohertz: UInt32
 
+    /// A request for the image's own format, addresses and entry unless it says otherwise.
     public init(
         image: GuestImage, format: ImageFormat? = nil, loadAddress: GuestAddress? = nil, entry: GuestAddress? = nil,
         commandLine: String = "", modules: [BootModule] = [], memory: [MemoryRange], cpuCount: Int = 1,
@@ -40,10 +43,12 @@ public struct BootRequest: Sendable {
 
 /// A file the guest gets beside its image: an initial ramdisk, say.
 public struct BootModule: Sendable {
+    /// Its contents; not empty.
     public var image: GuestImage
     /// The string that comes with it, with the same bound as `BootRequest.commandLine`.
     public var commandLine: String
 
+    /// A module with its string.
     public init(image: GuestImage, commandLine: String = "") {
         self.image = image
         self.commandLine = commandLine

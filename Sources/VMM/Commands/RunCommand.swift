@@ -45,7 +45,11 @@ struct RunCommand: ParsableCommand {
         } catch {
             throw Failure(ExitStatus(error), message(error))
         }
-        let result = try control.run(machine) { () throws(MachineError) in try machine.run() }
+        let result = try control.run(machine) { () throws(MachineError) in
+            try machine.start()
+            ProgramPages.release()
+            return machine.wait()
+        }
         let status = status(result.outcome, control, output)
         describe(result.outcome, configuration, output)
         if let path { try RunReport(machine, result, status).write(to: path) }
@@ -84,7 +88,8 @@ struct RunCommand: ParsableCommand {
         switch outcome {
         case .crashed(let report): StandardError.write("vmm: guest crashed: \(report)")
         case .timedOut:
-            StandardError.write("vmm: error: the guest ran longer than \(configuration.timeout!) (--timeout); stopped it")
+            StandardError.write(
+                "vmm: error: the guest ran longer than \(configuration.timeout!) (--timeout); stopped it")
         case .failed(let error): StandardError.write("vmm: error: \(error)")
         case .halted, .poweredOff, .reset, .debugExit, .stopped: break
         }

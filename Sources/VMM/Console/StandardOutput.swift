@@ -41,6 +41,8 @@ final class StandardOutput: ConsoleOutput {
     }
 
     private func fail(_ errno: Int32) {
-        if failure.compareExchange(expected: 0, desired: errno, ordering: .acquiringAndReleasing).exchanged { onFailure() }
+        if failure.compareExchange(expected: 0, desired: errno, ordering: .acquiringAndReleasing).exchanged {
+            onFailure()
+        }
     }
 }

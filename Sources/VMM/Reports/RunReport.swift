@@ -82,7 +82,8 @@ struct RunReport: Encodable {
         let text = try JSONText.make(self) + "\n"
         do {
             let file = try FileDescriptor.open(
-                FilePath(path), .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: [.ownerReadWrite, .groupRead, .otherRead])
+                FilePath(path), .writeOnly, options: [.create, .truncate, .closeOnExec],
+                permissions: [.ownerReadWrite, .groupRead, .otherRead])
             try file.closeAfter { _ = try file.writeAll(text.utf8) }
         } catch {
             throw Failure(.cannotCreate, "--report: cannot write \(path): \(error)")

@@ -55,10 +55,12 @@ extension MachineConfiguration {
         guard memory.bytes <= largest else {
             throw .configuration(
                 key: .memory,
-                "\(memory) is more than the \(largest >> 30)G that fit the \(bits) bits of this host's physical addresses")
+                "\(memory) is more than the \(largest >> 30)G that fit the \(bits) bits of this host's physical addresses"
+            )
         }
         if let needed = Self.missingCapability(irqchip, on: system) {
-            throw .configuration(key: .irqchip, "the host's KVM lacks \(needed); use another irqchip (none always works)")
+            throw .configuration(
+                key: .irqchip, "the host's KVM lacks \(needed); use another irqchip (none always works)")
         }
         guard !pit || system.has(.pit) else {
             throw .configuration(key: .pit, "the host's KVM lacks \(Capability.pit)")

@@ -37,7 +37,8 @@ extension CrashReport {
                 default: "met an error inside KVM"
                 }
             let numbers = data.map(Hex.short).joined(separator: " ")
-            return "\(what) at \(view.name(view.cpu.linearInstructionPointer)) (KVM internal error, suberror \(suberror), "
+            return
+                "\(what) at \(view.name(view.cpu.linearInstructionPointer)) (KVM internal error, suberror \(suberror), "
                 + "data \(numbers))"
         case .failedEntry(let reason):
             return "could not enter the guest: the processor refused its state (hardware reason \(Hex.short(reason)))"
@@ -98,7 +99,9 @@ extension CrashReport {
         Backtrace.addresses(view).enumerated().map { depth, address in
             // A return address is the start of the next line, perhaps of the next function: the call is just before it.
             let call = depth == 0 ? address : address &- 1
-            let symbol = view.symbols?.symbol(at: call).map { "  \($0.name)+\(Hex.short($0.offset + (depth == 0 ? 0 : 1)))" }
+            let symbol = view.symbols?.symbol(at: call).map {
+                "  \($0.name)+\(Hex.short($0.offset + (depth == 0 ? 0 : 1)))"
+            }
             return "#\(depth)\(depth < 10 ? " " : "") \(Hex.padded(address, 16))\(symbol ?? "")"
         }
     }

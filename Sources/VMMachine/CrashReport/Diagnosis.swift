@@ -125,7 +125,8 @@ struct Diagnosis {
         if distance <= 4096 {
             return Fault(
                 vector: 14,
-                what: "ran off its stack at \(location): rsp is \(view.name(stack)), and \(Hex.short(address)) is \(why) "
+                what:
+                    "ran off its stack at \(location): rsp is \(view.name(stack)), and \(Hex.short(address)) is \(why) "
                     + "(#PF)")
         }
         let kind = address < 4096 ? "used a null pointer: accessed" : "accessed"

@@ -4,7 +4,7 @@ enum ExitText {
         var text = what(exit)
         if exit.count > 1 { text += " (string of \(exit.count), the first)" }
         if exit.repetitions > 0 { text += " and \(exit.repetitions) more, this the last" }
-        if let address = exit.instructionPointer { text += "  rip \(view.name(address))" }
+        if exit.instructionPointer != 0 { text += "  rip \(view.name(exit.instructionPointer))" }
         return text
     }
 

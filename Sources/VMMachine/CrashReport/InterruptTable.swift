@@ -23,7 +23,9 @@ struct InterruptTable {
     }
 
     private func obstacle(to vector: UInt8, gate: UInt64, at entry: UInt64) -> String? {
-        guard gate & 1 << 47 != 0 else { return "the interrupt table has no handler for vector \(vector) (not present)" }
+        guard gate & 1 << 47 != 0 else {
+            return "the interrupt table has no handler for vector \(vector) (not present)"
+        }
         let type = gate >> 40 & 0xf
         guard type == 0xe || type == 0xf || (!view.cpu.isLongModeActive && [5, 6, 7].contains(type)) else {
             return "the interrupt table's entry for vector \(vector) is no interrupt gate (type \(type))"

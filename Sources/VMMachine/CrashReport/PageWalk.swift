@@ -51,7 +51,8 @@ struct PageWalk: Sendable {
         var table = cpu.special.cr3 & format.rootMask
         for (depth, level) in format.levels.enumerated() {
             let shift = 12 + format.bitsPerLevel * UInt64(format.levels.count - 1 - depth)
-            let index = (linear & format.linearMask) >> shift & (level == .pdpt && !format.isLong ? 3 : format.indexMask)
+            let index =
+                (linear & format.linearMask) >> shift & (level == .pdpt && !format.isLong ? 3 : format.indexMask)
             let address = table &+ index * UInt64(format.entrySize)
             guard let entry = load(address, format.entrySize) else {
                 result = .tableOutsideMemory(level, address: address)

@@ -39,7 +39,9 @@ extension Machine {
     public func pause() {
         control.requestPause()
         // A kick can come just before a vCPU thread blocks in a write to the console, so it is repeated.
-        repeat { Self.kick(processors) } while control.waitUntilParked(until: .now.advanced(by: .milliseconds(20))) == nil
+        repeat {
+            Self.kick(processors)
+        } while control.waitUntilParked(until: .now.advanced(by: .milliseconds(20))) == nil
     }
 
     /// Lets the vCPUs go on once nobody else has paused them.

@@ -9,20 +9,21 @@ extension Machine {
 
     func watch(until deadline: MonotonicTime?) -> RunControl.Ending {
         guard configuration.irqchip != .none else { return waitForEnding(until: deadline) }
-        var interval = Self.shortestInterval
+        let started = MonotonicTime.now
+        var isIdle = false
         var lastUse = cpuTimes
         while true {
-            let look = MonotonicTime.now.advanced(by: interval)
+            let now = MonotonicTime.now
+            // A guest that runs for long is looked at less often, in proportion.
+            let interval =
+                isIdle ? Self.idleInterval : min(max((now - started) / 8, Self.shortestInterval), Self.longestInterval)
+            let look = now.advanced(by: interval)
             if let deadline, deadline <= look { return waitForEnding(until: deadline) }
             if let ending = control.waitForEnding(until: look) { return ending }
             let use = cpuTimes
             defer { lastUse = cpuTimes }
-            if use != lastUse {
-                interval = min(interval * 2, Self.longestInterval)
-            } else if !control.isPaused {
-                if hasHaltedForGood() { control.end(.outcome(.halted)) }
-                interval = Self.idleInterval
-            }
+            isIdle = use == lastUse
+            if isIdle, !control.isPaused, hasHaltedForGood() { control.end(.outcome(.halted)) }
         }
     }
 

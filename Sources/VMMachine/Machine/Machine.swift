@@ -56,7 +56,9 @@ public final class Machine: Sendable {
             request.tscKilohertz = kilohertz
             plan = try MachineError.wrap(MachineError.boot) { () throws(BootError) in try BootPlan(request) }
         }
-        try MachineError.wrap(MachineError.boot) { () throws(BootError) in try plan.load(into: shared.memory) }
+        try MachineError.wrap(MachineError.boot) { () throws(BootError) in
+            try plan.load(into: shared.memory, isZeroed: true)
+        }
         try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in try processors[0].vcpu.enter(plan.cpu) }
 
         let control = RunControl(vcpuCount: processors.count)

@@ -70,8 +70,8 @@ struct ExitRecord: Sendable {
     var address: UInt64 = 0
     /// What was read or written, the last of them where there were several.
     var value: UInt64 = 0
-    /// Where the guest was, if the host says.
-    var instructionPointer: UInt64?
+    /// Where the guest was; 0 where the host does not say.
+    var instructionPointer: UInt64 = 0
     /// How many more like it came directly after.
     var repetitions: UInt64 = 0
 

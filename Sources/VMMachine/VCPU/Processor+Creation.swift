@@ -11,8 +11,18 @@ extension Processor {
             let vcpu = try vm.makeVCPU(id: UInt32(index))
             let topology = CPUTopology(id: UInt32(index), count: configuration.cpus)
             try vcpu.setCPUID(cpuid.map { $0.adapted(to: topology, hasLocalAPIC: configuration.irqchip != .none) })
+            if configuration.irqchip == .none { try vcpu.disableLocalAPIC() }
             processors.append(Processor(index: index, vcpu: vcpu))
         }
         return processors
+    }
+}
+
+extension VCPU {
+    /// Without a local APIC the processor must not claim one: this bit of the APIC base is what CPUID's bit follows.
+    fileprivate borrowing func disableLocalAPIC() throws(KVMError) {
+        var special = try specialRegisters()
+        special.apic_base = 0
+        try setSpecialRegisters(special)
     }
 }

@@ -37,11 +37,19 @@ struct RunLoop: Sendable {
         switch exit {
         case .portIO(let io):
             if io.isWrite {
-                record(processor, .portWrite, io, value: io.value)
-                ports.write(string: UnsafeRawBufferPointer(io.data), port: io.port, size: Int(io.size))
+                record(processor, .portWrite, io)
+                if io.count == 1 {
+                    ports.write(io.value, port: io.port, size: Int(io.size))
+                } else {
+                    ports.write(string: UnsafeRawBufferPointer(io.data), port: io.port, size: Int(io.size))
+                }
             } else {
-                ports.read(string: io.data, port: io.port, size: Int(io.size))
-                record(processor, .portRead, io, value: io.value)
+                if io.count == 1 {
+                    io.value = ports.read(port: io.port, size: Int(io.size))
+                } else {
+                    ports.read(string: io.data, port: io.port, size: Int(io.size))
+                }
+                record(processor, .portRead, io)
             }
         case .mmio(let access):
             if access.isWrite {
@@ -119,10 +127,10 @@ struct RunLoop: Sendable {
     }
 
     @inline(__always)
-    private func record(_ processor: Processor, _ kind: ExitRecord.Kind, _ io: VMExit.PortIO, value: UInt32) {
+    private func record(_ processor: Processor, _ kind: ExitRecord.Kind, _ io: VMExit.PortIO) {
         processor.trace.record(
             ExitRecord(
-                kind: kind, size: io.size, count: io.count, address: UInt64(io.port), value: UInt64(value),
+                kind: kind, size: io.size, count: io.count, address: UInt64(io.port), value: UInt64(io.value),
                 instructionPointer: processor.vcpu.syncedInstructionPointer))
     }
 

@@ -1,0 +1,71 @@
+import Testing
+import VMAddressSpace
+import VMBoot
+import VMMemory
+
+@Suite struct LoadingTests {
+    /// Memory that is nowhere zero.
+    private func dirtyMemory(_ ranges: [MemoryRange]) throws -> GuestMemory {
+        let memory = try GuestMemory(anonymous: ranges)
+        for range in memory.ranges {
+            try memory.write([UInt8](repeating: 0xcc, count: Int(range.count)), at: range.start)
+        }
+        return memory
+    }
+
+    private func contents(_ load: BootPlan.Load, _ request: BootRequest) throws -> [UInt8] {
+        switch load.source {
+        case .image(let offset, let count): try request.image.read(at: offset, count: Int(count))
+        case .module(let index, let count): try request.modules[index].image.read(at: 0, count: Int(count))
+        case .bytes(let bytes): bytes
+        case .zeros(let count): [UInt8](repeating: 0, count: Int(count))
+        }
+    }
+
+    @Test func `everything is in its place afterwards, and nothing else is touched`() throws {
+        let folder = TemporaryFolder()
+        let image = try GuestImage(path: folder.file("kernel", MultibootBuilder.elf()))
+        let initrd = try GuestImage(path: folder.file("initrd", [UInt8](repeating: 3, count: 5000)))
+        let request = BootRequest(
+            image: image, commandLine: "kernel", modules: [BootModule(image: initrd, commandLine: "initrd")],
+            memory: ram(2 << 20))
+        let plan = try BootPlan(request)
+        let memory = try dirtyMemory(request.memory)
+        try plan.load(into: memory)
+
+        var expected = [UInt8](repeating: 0xcc, count: 2 << 20)
+        for load in plan.loads {
+            let start = Int(load.address.rawValue)
+            expected.replaceSubrange(start..<(start + Int(load.count)), with: try contents(load, request))
+        }
+        #expect(try memory.read(GuestAddress(0), count: 2 << 20) == expected)
+    }
+
+    @Test func `a load may cross from one region of memory to the next`() throws {
+        let pieces = [(0, 0x10_0000), (0x10_0000, 0x1000), (0x10_1000, 0x10_0000)] as [(UInt64, UInt64)]
+        let ranges = pieces.compactMap { MemoryRange(start: GuestAddress($0.0), count: $0.1) }
+        let bytes = (0..<0x3000).map { UInt8(truncatingIfNeeded: $0 / 7) }
+        let request = BootRequest(bytes, as: .flat64, at: 0xf_f800, memory: ranges)
+        let memory = try GuestMemory(anonymous: ranges)
+        try BootPlan(request).load(into: memory)
+        #expect(try memory.read(GuestAddress(0xf_f800), count: bytes.count) == bytes)
+    }
+
+    @Test func `zeros are not written to memory that is said to be zero`() throws {
+        var builder = ELFBuilder()
+        builder.segments[0].memorySize = 0x1000
+        let request = BootRequest(builder.bytes(), memory: ram(2 << 20))
+        let memory = try dirtyMemory(request.memory)
+        try BootPlan(request).load(into: memory, isZeroed: true)
+        #expect(try memory.read(GuestAddress(0x10_0020), count: 1) == [0xcc])
+        try BootPlan(request).load(into: memory)
+        #expect(try memory.read(GuestAddress(0x10_0020), count: 1) == [0])
+    }
+
+    @Test func `memory other than the request's is an error`() throws {
+        let plan = try BootPlan(BootRequest(ELFBuilder().bytes()))
+        let memory = try GuestMemory(anonymous: ram(1 << 20))
+        let error = #expect(throws: BootError.self) { try plan.load(into: memory) }
+        #expect(error?.kind == .doesNotFit)
+    }
+}
