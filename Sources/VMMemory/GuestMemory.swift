@@ -52,9 +52,8 @@ public final class GuestMemory: Sendable {
 
     /// Copies `count` bytes of guest memory out.
     public func read(_ address: GuestAddress, count: Int) throws(GuestMemoryError) -> [UInt8] {
-        guard contains(address, count: count) else {
-            throw GuestMemoryError(operation: .read, address: address, count: UInt64(max(count, 0)), kind: .notMapped)
-        }
+        // Before anything is allocated: the count can be a guest's.
+        try walk(.read, address, count) { _, _ in }
         var bytes = [UInt8](repeating: 0, count: count)
         try bytes.withUnsafeMutableBufferPointer { (buffer) throws(GuestMemoryError) in
             try read(address, into: UnsafeMutableRawBufferPointer(buffer))

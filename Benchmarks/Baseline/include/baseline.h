@@ -1,0 +1,39 @@
+/*
+ * The baseline of the benchmarks: a virtual machine monitor in plain C that does what `vmm run` does for one CPU, with
+ * the same KVM calls in the same order, the same structures in guest memory and the same threads, and nothing besides.
+ *
+ * A call that fails ends the process with a message: there is nothing left to measure then.
+ */
+#ifndef BASELINE_H
+#define BASELINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct baseline_guest {
+    const uint8_t *image; /* a static 64-bit ELF executable, or raw 64-bit code for the address 1 MiB */
+    size_t image_size;    /* bytes */
+    const char *command_line;
+    uint64_t memory_size; /* bytes, at most 3 GiB */
+    bool has_irqchip;     /* in the kernel; otherwise there is none */
+};
+
+/* Takes a byte that the guest sent to its serial port, on the vCPU's thread. */
+typedef void baseline_console(void *context, uint8_t byte);
+
+struct baseline_machine;
+
+/* Makes the machine and loads its guest. */
+struct baseline_machine *baseline_create(const struct baseline_guest *guest, baseline_console *console, void *context);
+
+/* Starts the vCPU on a thread of its own. */
+void baseline_start(struct baseline_machine *machine);
+
+/* Waits until the guest has exited or halted for good, and for its thread to be gone.
+ * Returns the exit status: 0 for a halt, otherwise (VALUE << 1) | 1 for what it wrote to the debug exit port. */
+int baseline_wait(struct baseline_machine *machine);
+
+void baseline_destroy(struct baseline_machine *machine);
+
+#endif

@@ -1,0 +1,29 @@
+import Glibc
+
+extension Case {
+    /// The user-mode instructions of one exit for a port write, by the difference between two runs.
+    static let portIOExitInstructions = Case(name: "port-io-exit-instructions") { inputs in
+        guard let counter = InstructionCounter.available else {
+            throw Skipped(reason: "needs a host whose instruction counters perf can read, or valgrind")
+        }
+        let counts: [UInt32] = [1000, 11000]
+        let files = counts.map { "\(inputs.scratch)/port-writes-\($0).bin" }
+        for (count, file) in zip(counts, files) { try write(BenchmarkGuest.portWrites(count), to: file) }
+        let perExit = { (command: (String) -> [String]) in
+            let totals = try files.map { try counter.count(command($0)) }
+            return Double(totals[1] - totals[0]) / Double(counts[1] - counts[0])
+        }
+        // Without an irqchip, where nothing happens beside the exits.
+        let ours = try perExit { [inputs.strippedVMM, "run", "--irqchip", "none", "--format", "flat64", $0] }
+        let baseline = try perExit { [inputs.baseline, "--no-irqchip", $0] }
+        return [
+            Measurement(name: "port-io-exit-instructions", unit: "instructions", ours: ours, baseline: baseline)
+        ]
+    }
+}
+
+private func write(_ bytes: [UInt8], to path: String) throws {
+    guard let file = fopen(path, "w") else { throw BenchmarkError("cannot write \(path)") }
+    let written = fwrite(bytes, 1, bytes.count, file)
+    guard fclose(file) == 0, written == bytes.count else { throw BenchmarkError("cannot write \(path)") }
+}

@@ -1,0 +1,26 @@
+/// Runs ours and the baseline by turns, so that what else the machine does hits both alike, and takes the medians.
+///
+/// Which of the two goes first changes from pair to pair: what one leaves for the kernel to clean up is the other's turn
+/// to suffer.
+func interleavedMedians(
+    pairs: Int, ours: () throws -> Double, baseline: () throws -> Double
+) rethrows -> (ours: Double, baseline: Double) {
+    // The first ones warm up the host's memory and caches.
+    for _ in 0..<2 {
+        _ = try ours()
+        _ = try baseline()
+    }
+    var results: (ours: [Double], baseline: [Double]) = ([], [])
+    for pair in 0..<pairs {
+        if pair.isMultiple(of: 2) { results.ours.append(try ours()) }
+        results.baseline.append(try baseline())
+        if !pair.isMultiple(of: 2) { results.ours.append(try ours()) }
+    }
+    return (median(results.ours), median(results.baseline))
+}
+
+private func median(_ values: [Double]) -> Double {
+    let sorted = values.sorted()
+    let middle = sorted.count / 2
+    return sorted.count.isMultiple(of: 2) ? (sorted[middle - 1] + sorted[middle]) / 2 : sorted[middle]
+}

@@ -1,0 +1,72 @@
+import Glibc
+
+/// Runs the cases. `Scripts/bench` calls it with everything it needs.
+@main
+enum VMMBench {
+    static func main() {
+        do {
+            let arguments = try Arguments(CommandLine.arguments.dropFirst())
+            if !arguments.json { show(Table.header) }
+            for benchmark in arguments.cases { try run(benchmark, arguments) }
+        } catch let error as BenchmarkError {
+            complain("error: \(error.message)")
+            exit(70)
+        } catch {
+            complain("error: \(error)")
+            exit(70)
+        }
+    }
+
+    private static func run(_ benchmark: Case, _ arguments: Arguments) throws {
+        do {
+            for measurement in try benchmark.measure(arguments.inputs) {
+                show(arguments.json ? measurement.json : Table.row(measurement))
+            }
+        } catch let skipped as Skipped {
+            complain("\(benchmark.name) skipped: \(skipped.reason)")
+        }
+    }
+
+    /// At once, also where the output is no terminal.
+    private static func show(_ line: String) {
+        print(line)
+        fflush(nil)
+    }
+
+    private static func complain(_ message: String) {
+        let line = "bench: \(message)\n"
+        _ = write(STDERR_FILENO, line, line.utf8.count)
+    }
+}
+
+/// What it is to do.
+private struct Arguments {
+    var inputs = Inputs()
+    var json = false
+    var cases = Case.all
+
+    private static var paths: [String: WritableKeyPath<Inputs, String>] {
+        [
+            "--vmm": \.vmm, "--stripped-vmm": \.strippedVMM, "--baseline": \.baseline, "--guests": \.guests,
+            "--scratch": \.scratch,
+        ]
+    }
+
+    init(_ arguments: some Sequence<String>) throws {
+        var iterator = arguments.makeIterator()
+        while let argument = iterator.next() {
+            if argument == "--json" {
+                json = true
+            } else if let path = Self.paths[argument] {
+                guard let value = iterator.next() else { throw BenchmarkError("\(argument) needs a path") }
+                inputs[keyPath: path] = value
+            } else {
+                cases = Case.all.filter { $0.name == argument }
+                guard !cases.isEmpty else {
+                    let names = Case.all.map(\.name).joined(separator: ", ")
+                    throw BenchmarkError("there is no case \(argument); there are \(names)")
+                }
+            }
+        }
+    }
+}

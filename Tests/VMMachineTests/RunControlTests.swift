@@ -1,0 +1,120 @@
+import Foundation
+import Synchronization
+import Testing
+
+@testable import VMMachine
+
+/// The protocol between vCPU threads and those who control them, with threads that only pretend to run a guest.
+@Suite(.timeLimit(.minutes(2)))
+struct RunControlTests {
+    /// Starts threads that check in whenever they should, and count their turns.
+    private func start(_ count: Int, _ control: RunControl, turns: TurnCounter, sleeping: Bool = false) {
+        for _ in 0..<count {
+            Thread.detachNewThread {
+                while true {
+                    if control.needsAttention, !control.checkpoint(isParkedForGood: sleeping) { break }
+                    turns.add()
+                }
+                control.threadEnded()
+            }
+        }
+    }
+
+    final class TurnCounter: Sendable {
+        private let turns = Atomic<Int>(0)
+        func add() { turns.wrappingAdd(1, ordering: .relaxed) }
+        var value: Int { turns.load(ordering: .relaxed) }
+    }
+
+    private var soon: MonotonicTime { .now.advanced(by: .seconds(60)) }
+
+    @Test func pausedThreadsStandStillUntilEachPauseIsUndone() {
+        let control = RunControl(vcpuCount: 3)
+        let turns = TurnCounter()
+        start(3, control, turns: turns)
+        control.requestPause()
+        control.requestPause()
+        #expect(control.waitUntilParked(until: soon) == false)
+        let parked = turns.value
+        usleep(2000)
+        #expect(turns.value == parked)
+        #expect(control.resume())
+        usleep(2000)
+        #expect(turns.value == parked)
+        #expect(control.resume())
+        while turns.value == parked { usleep(100) }
+        #expect(!control.resume())
+        control.end(.outcome(.stopped))
+        #expect(control.waitUntilAllEnded(until: soon))
+    }
+
+    @Test func theFirstEndingIsTheOneThatCounts() {
+        let control = RunControl(vcpuCount: 1)
+        control.end(.outcome(.poweredOff))
+        control.end(.outcome(.timedOut))
+        guard case .outcome(.poweredOff)? = control.waitForEnding(until: nil) else {
+            Issue.record("another ending won")
+            return
+        }
+    }
+
+    @Test func endingWakesThosePausedAndTheyDoNotRunAgain() {
+        let control = RunControl(vcpuCount: 2)
+        let turns = TurnCounter()
+        start(2, control, turns: turns)
+        control.requestPause()
+        _ = control.waitUntilParked(until: soon)
+        let parked = turns.value
+        control.end(.outcome(.stopped))
+        #expect(control.waitUntilAllEnded(until: soon))
+        #expect(turns.value == parked)
+    }
+
+    @Test func allAsleepForGoodIsSeenOnlyWhenAllAre() {
+        let control = RunControl(vcpuCount: 2)
+        let turns = TurnCounter()
+        start(1, control, turns: turns, sleeping: true)
+        start(1, control, turns: turns, sleeping: false)
+        control.requestPause()
+        #expect(control.waitUntilParked(until: soon) == false)
+        control.end(.outcome(.stopped))
+        #expect(control.waitUntilAllEnded(until: soon))
+
+        let sleepers = RunControl(vcpuCount: 2)
+        start(2, sleepers, turns: turns, sleeping: true)
+        sleepers.requestPause()
+        #expect(sleepers.waitUntilParked(until: soon) == true)
+        sleepers.end(.outcome(.stopped))
+        #expect(sleepers.waitUntilAllEnded(until: soon))
+    }
+
+    @Test func manyPausesFromManyThreadsLoseNobody() {
+        let control = RunControl(vcpuCount: 2)
+        let turns = TurnCounter()
+        start(2, control, turns: turns)
+        let done = DispatchGroup()
+        for _ in 0..<4 {
+            Thread.detachNewThread {
+                for _ in 0..<200 {
+                    control.requestPause()
+                    _ = control.waitUntilParked(until: soon)
+                    control.resume()
+                }
+                done.leave()
+            }
+            done.enter()
+        }
+        done.wait()
+        #expect(!control.isPaused)
+        let before = turns.value
+        while turns.value == before { usleep(100) }
+        control.end(.outcome(.stopped))
+        #expect(control.waitUntilAllEnded(until: soon))
+    }
+
+    @Test func aDeadlinePasses() {
+        let control = RunControl(vcpuCount: 1)
+        #expect(control.waitForEnding(until: .now.advanced(by: .milliseconds(5))) == nil)
+        #expect(!control.waitUntilAllEnded(until: .now.advanced(by: .milliseconds(5))))
+    }
+}
