@@ -24,8 +24,9 @@ struct VMMCommand: ParsableCommand {
             exit(ExitStatus(rawValue: status.rawValue))
         } catch {
             guard exitCode(for: error) != .success else { exit(withError: error) }
-            StandardError.write("vmm: error: \(message(for: error))")
-            StandardError.write("Run 'vmm help' or 'vmm help run' for what there is.")
+            // The parser adds hints on lines of their own; scripts want one line.
+            let message = message(for: error).split(separator: "\n").first ?? "the command line makes no sense"
+            StandardError.write("vmm: error: \(message); see 'vmm help' or 'vmm help run'")
             exit(.usage)
         }
     }

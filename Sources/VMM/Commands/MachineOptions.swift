@@ -33,9 +33,7 @@ struct MachineOptions: ParsableArguments {
         help: ArgumentHelp("The guest's whole command line.", valueName: "line"))
     var commandLine: String?
 
-    @Option(
-        name: .long,
-        help: "The image's format, instead of what its content says: \(ImageFormat.allNames) (raw binaries: flat).")
+    @Option(name: .long, help: "The image's format, instead of what its content says. Raw binaries need it.")
     var format: ImageFormat?
 
     @Option(name: .long, help: ArgumentHelp("Where a raw binary is loaded.", valueName: "address"))
@@ -44,7 +42,7 @@ struct MachineOptions: ParsableArguments {
     @Option(name: .long, help: ArgumentHelp("Where the guest starts.", valueName: "address"))
     var entry: HexAddress?
 
-    @Option(name: .long, help: "Interrupt controllers: full (in the kernel), split or none (default full).")
+    @Option(name: .long, help: "Where the interrupt controllers are: full in the kernel (the default), split, or none.")
     var irqchip: MachineConfiguration.IRQChip?
 
     @Flag(name: .long, help: "Add an 8254 timer.")
@@ -139,8 +137,6 @@ extension TimeLimit: ExpressibleByArgument {
     }
 }
 
-extension ImageFormat: ExpressibleByArgument {
-    static var allNames: String { allCases.map(\.rawValue).joined(separator: ", ") }
-}
+extension ImageFormat: ExpressibleByArgument {}
 
 extension MachineConfiguration.IRQChip: ExpressibleByArgument {}
