@@ -129,7 +129,8 @@ static void wait_until(struct baseline_machine *machine, uint64_t deadline) {
 
 /* With an in-kernel local APIC nobody tells that the guest has halted. So, with the lock held, this looks as vmm does: a
  * vCPU whose thread has used no CPU time since the last look is kicked out of the guest and asks itself. A guest that
- * runs for long is looked at less often, in proportion. */
+ * runs for long is looked at less often, in proportion. (What vmm has for guests that sleep for long, a pause of its
+ * own between looks, is left out: no guest here does.) */
 static void watch(struct baseline_machine *machine) {
     const uint64_t shortest = 250000, longest = 10000000; /* ns */
     uint64_t started = now(CLOCK_MONOTONIC), last_use = cpu_time(machine->thread);

@@ -125,6 +125,14 @@ public final class ChildProcess {
         }
     }
 
+    /// What has come on its output.
+    public var outputSoFar: String { String(decoding: output, as: UTF8.self) }
+
+    /// Goes away as the reader of its output.
+    public func closeOutput() {
+        outputEnd = nil
+    }
+
     /// Stops reading its output and waits until the pipe, made as small as can be, is full.
     public func waitUntilOutputIsFull() throws(ChildError) {
         guard let outputEnd else { throw ChildError("\(command) has no output that is read") }

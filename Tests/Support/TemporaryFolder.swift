@@ -18,15 +18,22 @@ public final class TemporaryFolder: Sendable {
 
     private static func remove(_ path: String) {
         if Glibc.remove(path) == 0 { return }
-        guard let folder = opendir(path) else { return }
+        for name in (try? entries(path)) ?? [] { remove("\(path)/\(name)") }
+        rmdir(path)
+    }
+
+    /// The names of what is in any folder.
+    public static func entries(_ path: String) throws(ChildError) -> [String] {
+        guard let folder = opendir(path) else { throw ChildError("opening \(path)", errno) }
+        defer { closedir(folder) }
         var names: [String] = []
         while let entry = readdir(folder) {
-            names.append(
-                withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) })
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != ".", name != ".." { names.append(name) }
         }
-        closedir(folder)
-        for name in names where name != "." && name != ".." { remove("\(path)/\(name)") }
-        rmdir(path)
+        return names
     }
 
     /// The path of what is called so in it, whether it is there or not.

@@ -8,11 +8,11 @@ import Testing
 @Suite(.timeLimit(.minutes(2)))
 struct RunControlTests {
     /// Starts threads that check in whenever they should, and count their turns.
-    private func start(_ count: Int, _ control: RunControl, turns: TurnCounter, sleeping: Bool = false) {
+    private func start(_ count: Int, _ control: RunControl, turns: TurnCounter, sleep: RunControl.Sleep = .awake) {
         for _ in 0..<count {
             Thread.detachNewThread {
                 while true {
-                    if control.needsAttention, !control.checkpoint(isParkedForGood: sleeping) { break }
+                    if control.needsAttention, !control.checkpoint({ sleep }) { break }
                     turns.add()
                 }
                 control.threadEnded()
@@ -34,7 +34,7 @@ struct RunControlTests {
         start(3, control, turns: turns)
         control.requestPause()
         control.requestPause()
-        #expect(control.waitUntilParked(until: soon) == false)
+        #expect(control.waitUntilParked(until: soon) == .awake)
         let parked = turns.value
         usleep(2000)
         #expect(turns.value == parked)
@@ -70,22 +70,19 @@ struct RunControlTests {
         #expect(turns.value == parked)
     }
 
-    @Test func allAsleepForGoodIsSeenOnlyWhenAllAre() {
-        let control = RunControl(vcpuCount: 2)
+    @Test(
+        arguments: [
+            ([.forGood, .awake], .awake), ([.forGood, .light], .light), ([.light, .awake], .awake),
+            ([.forGood, .forGood], .forGood),
+        ] as [([RunControl.Sleep], RunControl.Sleep)])
+    func theLightestSleeperDecides(_ sleeps: [RunControl.Sleep], _ lightest: RunControl.Sleep) {
+        let control = RunControl(vcpuCount: sleeps.count)
         let turns = TurnCounter()
-        start(1, control, turns: turns, sleeping: true)
-        start(1, control, turns: turns, sleeping: false)
+        for sleep in sleeps { start(1, control, turns: turns, sleep: sleep) }
         control.requestPause()
-        #expect(control.waitUntilParked(until: soon) == false)
+        #expect(control.waitUntilParked(until: soon) == lightest)
         control.end(.outcome(.stopped))
         #expect(control.waitUntilAllEnded(until: soon))
-
-        let sleepers = RunControl(vcpuCount: 2)
-        start(2, sleepers, turns: turns, sleeping: true)
-        sleepers.requestPause()
-        #expect(sleepers.waitUntilParked(until: soon) == true)
-        sleepers.end(.outcome(.stopped))
-        #expect(sleepers.waitUntilAllEnded(until: soon))
     }
 
     @Test func manyPausesFromManyThreadsLoseNobody() {

@@ -17,18 +17,22 @@ struct IdentityPageTables {
     init(at base: GuestAddress) {
         let page = PageSize.size4K.bytes
         let pointer = { (table: UInt64) in base.rawValue + table * page | Self.present | Self.writable }
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(Int(Self.byteCount))
-        for index in 0..<Self.entriesPerTable {
-            bytes.appendLittleEndian(index == 0 ? pointer(1) : 0)
+        bytes = [UInt8](unsafeUninitializedCapacity: Int(Self.byteCount)) { buffer, count in
+            // SAFETY: every entry stored is one of the `byteCount` bytes there is room for, and all are initialized.
+            let entries = UnsafeMutableRawBufferPointer(buffer)
+            entries.initializeMemory(as: UInt8.self, repeating: 0)
+            let set = { (index: UInt64, entry: UInt64) in
+                entries.storeBytes(of: entry.littleEndian, toByteOffset: Int(index * 8), as: UInt64.self)
+            }
+            set(0, pointer(1))
+            for directory in 0..<Self.directoryCount {
+                set(Self.entriesPerTable + directory, pointer(2 + directory))
+            }
+            for index in 0..<(Self.directoryCount * Self.entriesPerTable) {
+                let address = index * PageSize.size2M.bytes
+                set(2 * Self.entriesPerTable + index, address | Self.present | Self.writable | Self.largePage)
+            }
+            count = buffer.count
         }
-        for index in 0..<Self.entriesPerTable {
-            bytes.appendLittleEndian(index < Self.directoryCount ? pointer(2 + index) : 0)
-        }
-        for index in 0..<(Self.directoryCount * Self.entriesPerTable) {
-            let address = index * PageSize.size2M.bytes
-            bytes.appendLittleEndian(address | Self.present | Self.writable | Self.largePage)
-        }
-        self.bytes = bytes
     }
 }

@@ -106,6 +106,7 @@ public final class PortBus: Sendable {
     /// Writes the leaf number of each high byte into `directory` and returns the leaves.
     private static func fill(_ directory: inout InlineArray<256, UInt8>, from slots: [Slot]) -> [UInt16] {
         var leaves: [UInt16] = []
+        leaves.reserveCapacity(8 * 256)
         var sharedLeaf: (slot: Int, leaf: UInt8)?
         var slot = 0
         for high in 0..<256 {
@@ -116,10 +117,18 @@ public final class PortBus: Sendable {
             } else {
                 let leaf = UInt8(leaves.count >> 8)
                 directory[high] = leaf
-                if isUniform { sharedLeaf = (slot, leaf) }
-                for port in first...(first | 0xff) {
-                    while Int(slots[slot].last) < port { slot += 1 }
-                    leaves.append(UInt16(slot))
+                if isUniform {
+                    sharedLeaf = (slot, leaf)
+                    leaves.append(contentsOf: repeatElement(UInt16(slot), count: 256))
+                } else {
+                    // A slot at a time; the last of them may go on in the next leaf.
+                    var next = first
+                    while next <= first | 0xff {
+                        while Int(slots[slot].last) < next { slot += 1 }
+                        let last = min(Int(slots[slot].last), first | 0xff)
+                        leaves.append(contentsOf: repeatElement(UInt16(slot), count: last - next + 1))
+                        next = last + 1
+                    }
                 }
             }
             if Int(slots[slot].last) == first | 0xff, slot + 1 < slots.count { slot += 1 }

@@ -4,7 +4,7 @@
 extension Machine {
     private static let shortestInterval = Duration.microseconds(250)
     private static let longestInterval = Duration.milliseconds(10)
-    /// How often to ask again when all CPUs slept, but one of them could wake by itself.
+    /// How often to ask again when all CPUs were halted, but an interrupt could wake one.
     private static let idleInterval = Duration.milliseconds(250)
 
     func watch(until deadline: MonotonicTime?) -> RunControl.Ending {
@@ -21,9 +21,9 @@ extension Machine {
             if let deadline, deadline <= look { return waitForEnding(until: deadline) }
             if let ending = control.waitForEnding(until: look) { return ending }
             let use = cpuTimes
-            defer { lastUse = cpuTimes }
-            isIdle = use == lastUse
-            if isIdle, !control.isPaused, hasHaltedForGood() { control.end(.outcome(.halted)) }
+            // Without CPU time all may be asleep, or may only have waited for a processor of the host's: so they are asked.
+            isIdle = use == lastUse && !control.isPaused && endIfHaltedForGood() == .light
+            lastUse = cpuTimes
         }
     }
 
@@ -35,11 +35,13 @@ extension Machine {
 
     private var cpuTimes: [MonotonicTime?] { processors.map(\.cpuTime) }
 
-    /// Whether, with all vCPUs standing still, none of them can wake without another.
-    private func hasHaltedForGood() -> Bool {
+    /// Asks all vCPUs, standing still, how deep they sleep; where nothing is left to wake any, ends the run.
+    private func endIfHaltedForGood() -> RunControl.Sleep {
         control.requestPause()
         defer { control.resume() }
         Self.kick(processors)
-        return control.waitUntilParked(until: .now.advanced(by: .milliseconds(100))) ?? false
+        let sleep = control.waitUntilParked(until: .now.advanced(by: .milliseconds(100))) ?? .awake
+        if sleep == .forGood { control.end(.outcome(.halted)) }
+        return sleep
     }
 }

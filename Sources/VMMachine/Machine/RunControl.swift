@@ -11,12 +11,32 @@ final class RunControl: Sendable {
         var pauses = 0
         /// The vCPU threads that stand still now.
         var parked = 0
-        /// Those of them whose vCPU nothing but another vCPU can wake.
-        var parkedForGood = 0
+        /// Those of them whose vCPU is awake, and those that an interrupt can wake.
+        var awake = 0
+        var light = 0
         /// The vCPU threads that have not ended.
         var alive: Int
         /// How the run ended: the first to say so is right. No vCPU enters the guest any more once it is set.
         var ending: Ending?
+
+        mutating func count(_ sleep: Sleep, _ change: Int) {
+            parked += change
+            switch sleep {
+            case .awake: awake += change
+            case .light: light += change
+            case .forGood: break
+            }
+        }
+    }
+
+    /// What it takes to wake a vCPU.
+    enum Sleep: Sendable {
+        /// It does not sleep.
+        case awake
+        /// It is halted, and an interrupt wakes it.
+        case light
+        /// Nothing but another vCPU can wake it.
+        case forGood
     }
 
     /// How a run ended, before the report on a crash is put together.
@@ -63,11 +83,12 @@ final class RunControl: Sendable {
     }
 
     /// Waits until every vCPU stands still or has ended, while somebody has paused them.
-    /// - Returns: whether all of them stand still for good; nil at the deadline.
-    func waitUntilParked(until deadline: MonotonicTime) -> Bool? {
+    /// - Returns: how deep the lightest sleeper of them sleeps; nil at the deadline.
+    func waitUntilParked(until deadline: MonotonicTime) -> Sleep? {
         state.wait(until: deadline) { state in
             guard state.parked == state.alive || state.ending != nil else { return nil }
-            return state.alive > 0 && state.parkedForGood == state.alive && state.ending == nil
+            guard state.alive > 0, state.ending == nil, state.awake == 0 else { return .awake }
+            return state.light == 0 ? .forGood : .light
         }
     }
 
@@ -88,20 +109,20 @@ final class RunControl: Sendable {
     // MARK: For vCPU threads
 
     /// Stands still as long as somebody wants it to.
-    /// - Parameter isParkedForGood: whether nothing but another vCPU can wake this one.
+    /// - Parameter sleep: says what it takes to wake this thread's vCPU.
     /// - Returns: whether to go on running the guest.
-    func checkpoint(isParkedForGood: Bool) -> Bool {
+    func checkpoint(_ sleep: () -> Sleep) -> Bool {
+        guard !hasEnded else { return false }
+        let sleep = sleep()
         let arrived = state.change { state in
             guard state.ending == nil, state.pauses > 0 else { return false }
-            state.parked += 1
-            state.parkedForGood += isParkedForGood ? 1 : 0
+            state.count(sleep, 1)
             return true
         }
         guard arrived else { return !hasEnded }
         _ = state.wait { $0.ending != nil || $0.pauses == 0 ? true : nil }
         return state.change { state in
-            state.parked -= 1
-            state.parkedForGood -= isParkedForGood ? 1 : 0
+            state.count(sleep, -1)
             return state.ending == nil
         }
     }

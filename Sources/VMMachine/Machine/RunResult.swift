@@ -21,7 +21,7 @@ extension RunResult {
         for processor in machine.processors {
             for (kind, count) in processor.trace.exitCounts { totals[Int(kind.rawValue)] += count }
         }
-        exits = ExitRecord.Kind.allCases.map { ("\($0)", totals[Int($0.rawValue)]) }.filter { $0.count > 0 }
+        exits = ExitRecord.Kind.allCases.map { ($0.name, totals[Int($0.rawValue)]) }.filter { $0.count > 0 }
         setupTime = started - machine.created
         runTime = MonotonicTime.now - started
         unclaimedPorts = machine.devices.ports.unclaimed

@@ -59,6 +59,25 @@ struct ExitRecord: Sendable {
     enum Kind: UInt8, CaseIterable, Sendable {
         case portRead, portWrite, mmioRead, mmioWrite, halt, interrupted, endOfInterrupt, shutdown, internalError
         case failedEntry, systemEvent, memoryFault, other
+
+        /// What reports call it.
+        var name: String {
+            switch self {
+            case .portRead: "portRead"
+            case .portWrite: "portWrite"
+            case .mmioRead: "mmioRead"
+            case .mmioWrite: "mmioWrite"
+            case .halt: "halt"
+            case .interrupted: "interrupted"
+            case .endOfInterrupt: "endOfInterrupt"
+            case .shutdown: "shutdown"
+            case .internalError: "internalError"
+            case .failedEntry: "failedEntry"
+            case .systemEvent: "systemEvent"
+            case .memoryFault: "memoryFault"
+            case .other: "other"
+            }
+        }
     }
 
     var kind: Kind

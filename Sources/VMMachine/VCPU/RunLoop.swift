@@ -25,7 +25,7 @@ struct RunLoop: Sendable {
     private func step(_ processor: Processor) -> Bool {
         if control.needsAttention {
             processor.vcpu.clearExitRequest()
-            guard control.checkpoint(isParkedForGood: isAsleepForGood(processor)) else { return false }
+            guard control.checkpoint({ sleep(of: processor) }) else { return false }
         }
         let exit: VMExit
         do throws(KVMError) {
@@ -111,18 +111,18 @@ struct RunLoop: Sendable {
         kickAll()
     }
 
-    /// Whether the vCPU is halted with interrupts off, or waits to be started: only another vCPU can wake it then (or a
-    /// non-maskable interrupt, which the machine has no source of).
-    private func isAsleepForGood(_ processor: Processor) -> Bool {
-        guard hasLocalAPIC, let state = try? processor.vcpu.mpState() else { return false }
+    /// What it takes to wake the vCPU. One halted with interrupts off, or waiting to be started, only another vCPU can
+    /// wake (or a non-maskable interrupt, which the machine has no source of).
+    private func sleep(of processor: Processor) -> RunControl.Sleep {
+        guard hasLocalAPIC, let state = try? processor.vcpu.mpState() else { return .awake }
         switch state {
         case .uninitialized, .initReceived:
-            return true
+            return .forGood
         case .halted:
-            guard let registers = try? processor.vcpu.generalRegisters() else { return false }
-            return registers.rflags & 1 << 9 == 0
+            guard let registers = try? processor.vcpu.generalRegisters() else { return .awake }
+            return registers.rflags & 1 << 9 == 0 ? .forGood : .light
         case .runnable, .startupReceived:
-            return false
+            return .awake
         }
     }
 

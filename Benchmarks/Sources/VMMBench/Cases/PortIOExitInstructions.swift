@@ -6,7 +6,7 @@ extension Case {
         guard let counter = InstructionCounter.available else {
             throw Skipped(reason: "needs a host whose instruction counters perf can read, or valgrind")
         }
-        let counts: [UInt32] = [1000, 11000]
+        let counts: [UInt32] = [1000, 51000]
         let files = counts.map { "\(inputs.scratch)/port-writes-\($0).bin" }
         for (count, file) in zip(counts, files) { try write(BenchmarkGuest.portWrites(count), to: file) }
         let perExit = { (command: (String) -> [String]) in

@@ -1,0 +1,91 @@
+import Glibc
+import TestSupport
+import Testing
+
+@Suite(.needsKVM) struct SignalTests {
+    /// A guest that does not end by itself, and what it prints once it is as far as it gets.
+    struct Endless: Sendable, CustomTestStringConvertible {
+        let arguments: [String]
+        var begins = "spinning\n"
+
+        static let all = [
+            Endless(arguments: ["spin"]), Endless(arguments: ["spin", "--", "user"]),
+            Endless(arguments: ["--irqchip", "none", "spin"]), Endless(arguments: ["-c", "4", "spin"]),
+            Endless(arguments: ["echo"], begins: "READY"), Endless(arguments: ["echo", "--", "poll"], begins: "READY"),
+        ]
+
+        var testDescription: String { arguments.joined(separator: " ") }
+
+        func start(_ flags: [String] = []) throws -> ChildProcess {
+            let child = try VMMProgram.start(["run"] + flags + arguments, input: .open, timeout: .seconds(30))
+            child.send("ready".utf8)
+            try child.waitForOutput(begins)
+            return child
+        }
+    }
+
+    @Test(arguments: Endless.all, [(SIGINT, 130), (SIGTERM, 143), (SIGHUP, 129)] as [(Int32, Int32)])
+    func `a signal ends the run with the shell's status for it`(
+        guest: Endless, signal: (number: Int32, status: Int32)
+    ) throws {
+        let child = try guest.start()
+        child.send(signal: signal.number)
+        #expect(try child.finish() == FinishedRun(signal.status, guest.begins))
+    }
+
+    @Test(arguments: Endless.all)
+    func `the time limit ends every kind of guest`(guest: Endless) throws {
+        let run = try guest.start(["--timeout", "1s"]).finish()
+        #expect(run.ending == .exited(124))
+        expectErrorLine(run, ["longer than 1s"])
+    }
+
+    @Test func `many signals are as good as one`() throws {
+        let child = try Endless.all[0].start()
+        for _ in 0..<100 { child.send(signal: SIGINT) }
+        #expect(try child.finish() == FinishedRun(130, "spinning\n"))
+    }
+
+    @Test func `a signal that was ignored before stays so`() throws {
+        let script = #"trap "" HUP; exec "$@""#
+        let child = try ChildProcess("/bin/sh", ["-c", script, "sh", VMMProgram.path(), "run", "spin"])
+        try child.waitForOutput("spinning\n")
+        // Of two signals at once the one with the lower number, the hang-up, would be first.
+        child.send(signal: SIGHUP)
+        child.send(signal: SIGTERM)
+        #expect(try child.finish().ending == .exited(143))
+    }
+
+    @Test func `a guest whose output nobody takes can be stopped`() throws {
+        let child = try VMMProgram.start(["run", "dirty", "--", "--set", "4K"])
+        try child.waitForOutput("pass 1 ok\n")
+        try child.waitUntilOutputIsFull()
+        child.send(signal: SIGINT)
+        #expect(try child.waitForExit() == .exited(130))
+    }
+
+    @Test func `a guest whose output nobody takes runs into its time limit`() throws {
+        let child = try VMMProgram.start(["run", "--timeout", "1s", "dirty", "--", "--set", "4K"])
+        try child.waitForOutput("pass 1 ok\n")
+        try child.waitUntilOutputIsFull()
+        #expect(try child.waitForExit() == .exited(124))
+    }
+
+    @Test func `twenty runs at a time all succeed`() throws {
+        let children = try (0..<20).map { _ in try VMMProgram.start(["run", "hello"]) }
+        for child in children { #expect(try child.finish() == FinishedRun(0, "hello, world\n")) }
+    }
+
+    @Test func `a run has one process with a thread for each CPU and leaves nothing behind`() throws {
+        let child = try VMMProgram.start(["run", "-c", "3", "spin"])
+        try child.waitForOutput("spinning\n")
+        let threads = try TemporaryFolder.entries("/proc/\(child.identifier)/task")
+        // Besides the CPUs': the main thread and the one for input and signals.
+        #expect(threads.count == 5, "\(threads)")
+        child.send(signal: SIGTERM)
+        #expect(try child.finish().ending == .exited(143))
+        // The child was the first of a process group, in which its own children would be.
+        #expect(kill(-child.identifier, 0) == -1)
+        #expect(errno == ESRCH)
+    }
+}
