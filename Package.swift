@@ -30,14 +30,15 @@ let package = Package(
         .target(name: "VMDevices"),
         .target(
             name: "VMMachine",
-            dependencies: ["KVM", "VMAddressSpace", "VMBoot", "VMDevices", "VMMemory", system]),
+            dependencies: ["CKVM", "KVM", "VMAddressSpace", "VMBoot", "VMDevices", "VMMemory", system]),
 
         // The test guests of `Guests/`, assembled by a plugin and linked in as data.
         .plugin(name: "AssembleGuests", capability: .buildTool(), path: "Sources/AssembleGuests"),
         .target(name: "BuiltInGuests", plugins: ["AssembleGuests"]),
 
         .executableTarget(
-            name: "VMM", dependencies: ["BuiltInGuests", "VMMachine", argumentParser, system]),
+            name: "VMM",
+            dependencies: ["BuiltInGuests", "KVM", "VMBoot", "VMDevices", "VMMachine", argumentParser, system]),
 
         // Tests that need no KVM.
         .testTarget(name: "VMAddressSpaceTests", dependencies: ["VMAddressSpace"]),

@@ -83,7 +83,8 @@ static bool start_cpu(uint32_t apic_id, uint64_t ticks_per_ms)
 // for the segment table, which only a change of segments would read.
 static void prepare_start(void)
 {
-    map_range(0, LARGE_PAGE_SIZE, KERNEL_MEMORY);
+    // The first is for the image, the second for the stacks of up to 254 processors.
+    map_range(0, 2 * LARGE_PAGE_SIZE, KERNEL_MEMORY);
     map_range(LOCAL_APIC_BASE, LOCAL_APIC_BASE + PAGE_SIZE, DEVICE_MEMORY);
     load_page_tables();
     application_page_table = page_table_root();

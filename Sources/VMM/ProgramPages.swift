@@ -9,8 +9,8 @@ enum ProgramPages {
         let ranges = unwritableFileRanges
         // Last, and by itself: whatever ran after it would bring its own pages back.
         for range in ranges {
-            // SAFETY: a private mapping of a file that cannot have been written to holds nothing but the file's content,
-            // which the kernel reads anew.
+            // SAFETY: a private mapping of a file that the program cannot write to holds nothing but the file's content,
+            // which the kernel reads anew. (A debugger can have written to it: its breakpoints of before are gone then.)
             madvise(UnsafeMutableRawPointer(bitPattern: range.lowerBound), range.count, MADV_DONTNEED)
         }
     }

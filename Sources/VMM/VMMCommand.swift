@@ -14,6 +14,7 @@ struct VMMCommand: ParsableCommand {
         subcommands: [RunCommand.self, InfoCommand.self, GuestsCommand.self])
 
     static func main() {
+        StandardDescriptors.fillClosed()
         do {
             var command = try parseAsRoot()
             try command.run()

@@ -11,35 +11,62 @@ import Testing
         return entry
     }
 
-    @Test(arguments: [(0, 1), (1, 2), (2, 3), (3, 4), (200, 254)] as [(UInt32, Int)])
-    func everyLeafThatHoldsAnAPICIdHoldsThisVCPUs(_ id: UInt32, _ count: Int) {
-        let topology = CPUTopology(id: id, count: count)
-        #expect(leaf(1).adapted(to: topology, hasLocalAPIC: true).ebx >> 24 == id)
-        #expect(leaf(0xb, 0).adapted(to: topology, hasLocalAPIC: true).edx == id)
-        #expect(leaf(0xb, 1).adapted(to: topology, hasLocalAPIC: true).edx == id)
-        #expect(leaf(0x8000_001e).adapted(to: topology, hasLocalAPIC: true).eax == id)
+    private func adapted(
+        _ leaves: [CPUIDEntry], id: UInt32 = 0, of count: Int = 1, hasLocalAPIC: Bool = true, deadline: Bool = false
+    ) -> [CPUIDEntry] {
+        leaves.adapted(
+            to: CPUTopology(id: id, count: count), hasLocalAPIC: hasLocalAPIC, hasTSCDeadlineTimer: deadline)
     }
 
-    @Test func theCoreLevelCountsTheVCPUsAndLeavesRoomForTheirIds() {
-        let level = leaf(0xb, 1).adapted(to: CPUTopology(id: 0, count: 5), hasLocalAPIC: true)
-        #expect(level.ebx == 5)
-        #expect(level.eax == 3)
-        #expect(level.ecx == 0x201)
+    @Test(arguments: [(0, 1), (1, 2), (2, 3), (3, 4), (200, 254)] as [(UInt32, Int)])
+    func everyLeafThatHoldsAnAPICIdHoldsThisVCPUs(_ id: UInt32, _ count: Int) {
+        let leaves = adapted([leaf(1), leaf(0xb), leaf(0x8000_001e)], id: id, of: count)
+        #expect(leaves[0].ebx >> 24 == id)
+        #expect(leaves.filter { $0.function == 0xb }.allSatisfy { $0.edx == id })
+        #expect(leaves.last?.eax == id)
+    }
+
+    @Test func theTopologyLeafGetsItsCoreLevelThoughTheHostListsNone() {
+        let levels = adapted([leaf(0xb), leaf(0xb, 7)], id: 3, of: 5)
+        #expect(levels.map(\.index) == [0, 1, 2])
+        #expect(levels.map { $0.ecx >> 8 } == [1, 2, 0])
+        #expect(levels.map(\.ebx) == [1, 5, 0])
+        #expect(levels[1].eax == 3)
+        #expect(levels.allSatisfy { $0.flags & 1 == 1 })
+    }
+
+    @Test func cachesBelowTheLastLevelAreACoresOwn() {
+        let leaves = adapted([leaf(4, 0, fill: 0xffff_c021), leaf(4, 3, fill: 0xffff_c063), leaf(4, 4)], of: 4)
+        #expect(leaves[0].eax >> 14 & 0xfff == 0)
+        #expect(leaves[1].eax >> 14 & 0xfff == 3)
+        #expect(leaves[2].eax == 0)
     }
 
     @Test func aHypervisorSaysSo() {
-        #expect(leaf(1).adapted(to: CPUTopology(id: 0, count: 1), hasLocalAPIC: true).ecx & 1 << 31 != 0)
+        #expect(adapted([leaf(1)])[0].ecx & 1 << 31 != 0)
+    }
+
+    @Test func theAPICTimerByDeadlineIsOfferedWhereTheKernelHasIt() {
+        #expect(adapted([leaf(1)], deadline: true)[0].ecx & 1 << 24 != 0)
+        #expect(adapted([leaf(1)])[0].ecx & 1 << 24 == 0)
     }
 
     @Test func withoutALocalAPICNoneIsClaimed() {
-        let entry = leaf(1, fill: .max).adapted(to: CPUTopology(id: 0, count: 1), hasLocalAPIC: false)
+        let entry = adapted([leaf(1, fill: .max)], hasLocalAPIC: false, deadline: true)[0]
         #expect(entry.edx & 1 << 9 == 0)
         #expect(entry.ecx & (1 << 21 | 1 << 24) == 0)
     }
 
     @Test func otherLeavesStayAsTheyAre() {
-        let entry = leaf(7, fill: 0x1234_5678).adapted(to: CPUTopology(id: 3, count: 4), hasLocalAPIC: true)
+        let entry = adapted([leaf(7, fill: 0x1234_5678)], id: 3, of: 4)[0]
         #expect((entry.eax, entry.ebx) == (0x1234_5678, 0x1234_5678))
+    }
+
+    @Test func noNumberOfCPUsTraps() {
+        for count in [-1, 0, 1, 255, 1 << 20] {
+            _ = adapted(
+                [leaf(1, fill: .max), leaf(4, fill: .max), leaf(0xb), leaf(0x8000_0008, fill: .max)], of: count)
+        }
     }
 
     @Test func vendorAndAddressWidthAreReadFromTheirLeaves() {

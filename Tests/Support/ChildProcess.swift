@@ -66,6 +66,7 @@ public final class ChildProcess {
             endsInput = true
         }
         for end in [inputEnd, outputEnd, errorEnd] { end?.stopBlocking() }
+        writePending()
     }
 
     /// Runs the program as the leader of the terminal's session, with all three streams on the terminal.
@@ -98,18 +99,14 @@ public final class ChildProcess {
 
     // MARK: Talking to it
 
-    /// Queues bytes for its input; they are written while something else is waited for.
+    /// Writes bytes to its input: as many as there is room for now, the rest while something else is waited for.
     public func send(_ bytes: some Sequence<UInt8>) {
         pending += bytes
+        writePending()
     }
 
     public func send(signal: Int32) {
         if ending == nil { kill(identifier, signal) }
-    }
-
-    /// Ends its input, after what was sent.
-    public func closeInput() {
-        endsInput = true
     }
 
     /// Waits until this text has come on its output, after that of the last call.
@@ -195,7 +192,6 @@ public final class ChildProcess {
         while !isDone(self), outputEnd != nil || errorEnd != nil {
             let left = deadline - .now
             guard left > .zero else { throw overdue() }
-            if pending.isEmpty, endsInput { input = nil }
             var polled = [
                 pollfd(fd: outputEnd?.number ?? -1, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: errorEnd?.number ?? -1, events: Int16(POLLIN), revents: 0),
@@ -220,12 +216,15 @@ public final class ChildProcess {
 
     private func writePending() {
         guard let input else { return }
-        let count = write(input.number, pending, pending.count)
-        if count >= 0 {
-            pending.removeFirst(count)
-        } else if errno != EAGAIN, errno != EINTR {
-            // It has closed its input, or ended.
-            pending = []
+        if !pending.isEmpty {
+            let count = write(input.number, pending, pending.count)
+            if count >= 0 {
+                pending.removeFirst(count)
+            } else if errno != EAGAIN, errno != EINTR {
+                // It has closed its input, or ended.
+                pending = []
+            }
         }
+        if pending.isEmpty, endsInput { self.input = nil }
     }
 }

@@ -70,7 +70,11 @@ public final class TemporaryFolder: Sendable {
     }
 
     public func contents(_ name: String) throws(ChildError) -> [UInt8] {
-        let path = path(name)
+        try Self.contents(ofFile: path(name))
+    }
+
+    /// The contents of any file.
+    public static func contents(ofFile path: String) throws(ChildError) -> [UInt8] {
         guard let file = fopen(path, "r") else { throw ChildError("opening \(path)", errno) }
         defer { fclose(file) }
         var contents: [UInt8] = []

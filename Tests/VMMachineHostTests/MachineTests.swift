@@ -90,13 +90,67 @@ struct MachineTests {
     @Test func pausingAMachineThatHasNotStartedHoldsItsStart() throws {
         let console = CollectingConsole()
         let machine = try makeMachine("hello", console: console)
-        let resumer = Resumer(machine)
-        resumer.requestPauseThenStartAndResume()
+        machine.pause()
+        try machine.start()
+        usleep(20_000)
+        #expect(console.text.isEmpty)
+        #expect(machine.resume())
+        #expect(!machine.resume())
         guard case .halted = machine.wait().outcome else {
             Issue.record("did not halt")
             return
         }
         #expect(console.text == "hello, world\n")
+    }
+
+    @Test func aMachineRunsOnce() throws {
+        let machine = try makeMachine("hello")
+        _ = try machine.run()
+        #expect(throws: MachineError.self) { try machine.start() }
+        guard case .halted = machine.wait().outcome else {
+            Issue.record("the outcome changed")
+            return
+        }
+    }
+
+    @Test func aMachineStoppedBeforeItsStartHasNothingToWaitFor() throws {
+        let machine = try makeMachine("hello")
+        machine.stop()
+        guard case .stopped = machine.wait().outcome else {
+            Issue.record("not stopped")
+            return
+        }
+    }
+
+    @Test(arguments: MachineConfiguration.IRQChip.allCases)
+    func aMachineLetGoOfStops(_ irqchip: MachineConfiguration.IRQChip) throws {
+        let console = CollectingConsole()
+        do {
+            let machine = try makeMachine(
+                "dirty",
+                {
+                    $0.irqchip = irqchip
+                    $0.arguments = ["--set", "64K", "--rate", "20M"]
+                }, console: console)
+            try machine.start()
+            while console.count < 100 { usleep(1000) }
+        }
+        usleep(100_000)
+        let stopped = console.count
+        usleep(100_000)
+        #expect(console.count == stopped)
+    }
+
+    @Test func aGuestThatHaltsBeforeItsTimeoutHasHalted() throws {
+        // It prints a tick every 10 ms, sleeping lightly, and ends before its time does.
+        let result = try makeMachine("timer") {
+            $0.arguments = ["5"]
+            $0.timeout = TimeLimit("30s")
+        }.run()
+        guard case .poweredOff = result.outcome else {
+            Issue.record("\(result.outcome)")
+            return
+        }
     }
 
     @Test func aTimeoutEndsTheRun() throws {
@@ -173,39 +227,5 @@ struct MachineTests {
                 return
             }
         }
-    }
-}
-
-/// Holds a machine, starts it, and lets it go from another thread.
-private struct Resumer {
-    let machine: Machine
-
-    init(_ machine: Machine) {
-        self.machine = machine
-    }
-
-    func requestPauseThenStartAndResume() {
-        // `pause()` returns once every vCPU stands still, which those of a machine that is about to start do at once.
-        let pauser = pthread(machine) { $0.pause() }
-        usleep(5_000)
-        try? machine.start()
-        pthread_join(pauser, nil)
-        machine.resume()
-    }
-
-    private func pthread(_ machine: Machine, _ body: @escaping @Sendable (Machine) -> Void) -> pthread_t {
-        final class Box: Sendable {
-            let run: @Sendable () -> Void
-            init(_ run: @escaping @Sendable () -> Void) { self.run = run }
-        }
-        var thread = pthread_t()
-        let box = Unmanaged.passRetained(Box { body(machine) })
-        pthread_create(
-            &thread, nil,
-            {
-                Unmanaged<Box>.fromOpaque($0!).takeRetainedValue().run()
-                return nil
-            }, box.toOpaque())
-        return thread
     }
 }

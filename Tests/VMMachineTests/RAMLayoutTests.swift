@@ -19,7 +19,12 @@ import VMMachine
         #expect(RAMLayout.ranges(size: 3 << 30 | 0x1000).map(\.count) == [3 << 30, 0x1000])
     }
 
-    @Test(arguments: [(32, 3 << 30), (36, 63 << 30), (46, 1 << 46 - 1 << 30)] as [(Int, UInt64)])
+    @Test func theMostMemoryFitsTheLargestSlot() {
+        let upper = RAMLayout.ranges(size: RAMLayout.largestSize(physicalAddressBits: 52)).last
+        #expect(upper.map { $0.count >> 12 } == 1 << 31 - 1)
+    }
+
+    @Test(arguments: [(32, 3 << 30), (36, 63 << 30), (40, 1 << 40 - 1 << 30)] as [(Int, UInt64)])
     func theMostMemoryLeavesRoomForTheHole(_ bits: Int, _ size: UInt64) {
         #expect(RAMLayout.largestSize(physicalAddressBits: bits) == size)
         let end = RAMLayout.ranges(size: size).last?.last.rawValue

@@ -29,8 +29,9 @@ struct RunControlTests {
     private var soon: MonotonicTime { .now.advanced(by: .seconds(60)) }
 
     @Test func pausedThreadsStandStillUntilEachPauseIsUndone() {
-        let control = RunControl(vcpuCount: 3)
+        let control = RunControl()
         let turns = TurnCounter()
+        #expect(control.begin(threads: 3))
         start(3, control, turns: turns)
         control.requestPause()
         control.requestPause()
@@ -49,7 +50,7 @@ struct RunControlTests {
     }
 
     @Test func theFirstEndingIsTheOneThatCounts() {
-        let control = RunControl(vcpuCount: 1)
+        let control = RunControl()
         control.end(.outcome(.poweredOff))
         control.end(.outcome(.timedOut))
         guard case .outcome(.poweredOff)? = control.waitForEnding(until: nil) else {
@@ -59,8 +60,9 @@ struct RunControlTests {
     }
 
     @Test func endingWakesThosePausedAndTheyDoNotRunAgain() {
-        let control = RunControl(vcpuCount: 2)
+        let control = RunControl()
         let turns = TurnCounter()
+        #expect(control.begin(threads: 2))
         start(2, control, turns: turns)
         control.requestPause()
         _ = control.waitUntilParked(until: soon)
@@ -76,8 +78,9 @@ struct RunControlTests {
             ([.forGood, .forGood], .forGood),
         ] as [([RunControl.Sleep], RunControl.Sleep)])
     func theLightestSleeperDecides(_ sleeps: [RunControl.Sleep], _ lightest: RunControl.Sleep) {
-        let control = RunControl(vcpuCount: sleeps.count)
+        let control = RunControl()
         let turns = TurnCounter()
+        #expect(control.begin(threads: sleeps.count))
         for sleep in sleeps { start(1, control, turns: turns, sleep: sleep) }
         control.requestPause()
         #expect(control.waitUntilParked(until: soon) == lightest)
@@ -86,8 +89,9 @@ struct RunControlTests {
     }
 
     @Test func manyPausesFromManyThreadsLoseNobody() {
-        let control = RunControl(vcpuCount: 2)
+        let control = RunControl()
         let turns = TurnCounter()
+        #expect(control.begin(threads: 2))
         start(2, control, turns: turns)
         let done = DispatchGroup()
         for _ in 0..<4 {
@@ -110,8 +114,31 @@ struct RunControlTests {
     }
 
     @Test func aDeadlinePasses() {
-        let control = RunControl(vcpuCount: 1)
+        let control = RunControl()
         #expect(control.waitForEnding(until: .now.advanced(by: .milliseconds(5))) == nil)
+        #expect(control.begin(threads: 1))
         #expect(!control.waitUntilAllEnded(until: .now.advanced(by: .milliseconds(5))))
+    }
+
+    @Test func aRunBeginsOnce() {
+        let control = RunControl()
+        #expect(control.begin(threads: 1))
+        #expect(!control.begin(threads: 1))
+    }
+
+    @Test func whatTheHaltWatchHoldsNobodyElseLetsGo() {
+        let control = RunControl()
+        #expect(control.begin(threads: 1))
+        control.setLookedAt(true)
+        #expect(!control.resume())
+        #expect(control.needsAttention)
+        control.setLookedAt(false)
+        #expect(!control.needsAttention)
+    }
+
+    @Test func pausingBeforeTheStartReturnsAtOnce() {
+        let control = RunControl()
+        control.requestPause()
+        #expect(control.waitUntilParked(until: soon) != nil)
     }
 }

@@ -1,6 +1,6 @@
 import SystemPackage
 
-/// What KVM refused, and what to do about it. No operation that throws one has changed anything.
+/// What KVM refused, and what to do about it. What throws one has changed nothing, except where it says so.
 public enum KVMError: Error, Hashable, Sendable {
     /// The KVM device could not be opened.
     case cannotOpen(path: String, Errno)
@@ -74,7 +74,7 @@ extension KVMError: CustomStringConvertible {
         case .cannotOpen(let path, let errno):
             "cannot open \(path): \(errno) (\(errno.symbol)); \(Self.advice(path: path, errno))"
         case .wrongVersion(let path, let found) where found < 0:
-            "\(path) is not a KVM device; name the host's with --kvm-device (usually /dev/kvm)"
+            "\(path) is not a KVM device; the host's is usually /dev/kvm"
         case .wrongVersion(let path, let found):
             "\(path) speaks version \(found) of the KVM interface, and this program version \(KVMSystem.apiVersion); "
                 + "it needs a Linux kernel of 2.6.22 or later"
@@ -89,12 +89,13 @@ extension KVMError: CustomStringConvertible {
     private static func advice(path: String, _ errno: Errno) -> String {
         switch errno {
         case .noSuchFileOrDirectory:
-            "load the module kvm_intel or kvm_amd, and in a container pass the device in"
+            "load the module kvm_intel or kvm_amd (if it does not load, turn on VT-x or AMD-V in the firmware, or nested "
+                + "virtualization on the outer host), and in a container pass the device in"
         case .permissionDenied, .notPermitted:
             "join its group (sudo usermod -aG kvm $USER, then log in anew) "
                 + "or take access (sudo setfacl -m u:$USER:rw \(path))"
         case .noDevice, .noSuchAddressOrDevice:
-            "virtualization is off: turn on VT-x or AMD-V in the firmware, or nested virtualization on the outer host"
+            "no KVM module serves it: load kvm_intel or kvm_amd; if it does not load, virtualization is off in the firmware"
         case .resourceBusy:
             "another hypervisor holds the processor's virtualization; stop it"
         default:

@@ -47,17 +47,14 @@ extension Capability {
     public static let maximumVCPUs = Capability(rawValue: KVM_CAP_MAX_VCPUS)
     public static let readOnlyMemory = Capability(rawValue: KVM_CAP_READONLY_MEM)
     public static let syncRegisters = Capability(rawValue: KVM_CAP_SYNC_REGS)
+    public static let interruptRouting = Capability(rawValue: KVM_CAP_IRQ_ROUTING)
+    public static let tscDeadlineTimer = Capability(rawValue: KVM_CAP_TSC_DEADLINE_TIMER)
     public static let tscFrequency = Capability(rawValue: KVM_CAP_GET_TSC_KHZ)
     public static let adjustClock = Capability(rawValue: KVM_CAP_ADJUST_CLOCK)
     public static let xsave = Capability(rawValue: KVM_CAP_XSAVE)
     public static let xsave2 = Capability(rawValue: KVM_CAP_XSAVE2)
     public static let xcrs = Capability(rawValue: KVM_CAP_XCRS)
     public static let debugRegisters = Capability(rawValue: KVM_CAP_DEBUGREGS)
-    public static let dirtyLogManualProtect = Capability(rawValue: KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2)
-    public static let dirtyRing = Capability(rawValue: KVM_CAP_DIRTY_LOG_RING)
-    public static let dirtyRingAcquireRelease = Capability(rawValue: KVM_CAP_DIRTY_LOG_RING_ACQ_REL)
-    public static let userMemory2 = Capability(rawValue: KVM_CAP_USER_MEMORY2)
-    public static let guestMemfd = Capability(rawValue: KVM_CAP_GUEST_MEMFD)
 
     /// Every capability the monitor uses, the required ones first.
     public static let uses: [Use] = [
@@ -72,6 +69,8 @@ extension Capability {
         Use(.irqchip, "KVM_CAP_IRQCHIP", "interrupt controllers in the kernel", else: "--irqchip none only"),
         Use(.splitIRQChip, "KVM_CAP_SPLIT_IRQCHIP", "local APICs alone in the kernel", else: "no --irqchip split"),
         Use(.signalMSI, "KVM_CAP_SIGNAL_MSI", "interrupts by message", else: "no --irqchip split"),
+        Use(.interruptRouting, "KVM_CAP_IRQ_ROUTING", "ends of level-triggered interrupts", else: "no --irqchip split"),
+        Use(.tscDeadlineTimer, "KVM_CAP_TSC_DEADLINE_TIMER", "APIC timers by TSC deadline", else: "guests do without"),
         Use(.pit, "KVM_CAP_PIT2", "the 8254 timer in the kernel", else: "no --pit"),
         Use(
             .setIdentityMapAddress, "KVM_CAP_SET_IDENTITY_MAP_ADDR", "where Intel real mode keeps its page table",

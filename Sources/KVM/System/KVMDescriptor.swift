@@ -1,7 +1,7 @@
 import CKVM
 import SystemPackage
 
-/// The owner of one descriptor of the KVM interface, and the one place that makes its `ioctl` calls.
+/// The owner of one descriptor of the KVM interface, and the place that turns the results of its `ioctl` calls into errors.
 @usableFromInline
 struct KVMDescriptor: ~Copyable, Sendable {
     @usableFromInline let rawValue: Int32

@@ -77,7 +77,8 @@ public struct KVMSystem: ~Copyable, Sendable {
         var probe = kvm_msr_list()
         // With room for none, the call fails with E2BIG and says how many there are.
         _ = ckvm_ioctl_pointer(descriptor.rawValue, CKVM_GET_MSR_INDEX_LIST, &probe)
-        let buffer = FlexibleArray<kvm_msr_list, UInt32>(header: probe, capacity: Int(min(probe.nmsrs, 4096)))
+        probe.nmsrs = min(probe.nmsrs, 4096)
+        let buffer = FlexibleArray<kvm_msr_list, UInt32>(header: probe, capacity: Int(probe.nmsrs))
         try descriptor.call(.getMSRIndexList, CKVM_GET_MSR_INDEX_LIST, buffer.pointer)
         return buffer.elements(Int(buffer.pointer.pointee.nmsrs))
     }
@@ -88,9 +89,11 @@ public struct KVMSystem: ~Copyable, Sendable {
             do throws(KVMError) {
                 let machine = try descriptor.call(.createVM, CKVM_CREATE_VM)
                 return VirtualMachine(
-                    descriptor: KVMDescriptor(owning: Int32(machine)), runPageSize: runPageSize,
-                    slotLimit: maximumMemorySlots,
-                    hasSyncRegisters: value(of: .syncRegisters) & Int(KVM_SYNC_X86_REGS) != 0)
+                    descriptor: KVMDescriptor(owning: Int32(machine)), slotLimit: maximumMemorySlots,
+                    VCPUTraits(
+                        runPageSize: runPageSize,
+                        xsaveSize: max(MemoryLayout<kvm_xsave>.size, value(of: .xsave2)),
+                        hasSyncRegisters: value(of: .syncRegisters) & Int(KVM_SYNC_X86_REGS) != 0))
             } catch .call(_, .interrupted, _) {
                 continue
             }

@@ -5,9 +5,10 @@ public struct CPUTopology: Hashable, Sendable {
     public let id: UInt32
     public let count: Int
 
+    /// - Parameter count: at least 1.
     public init(id: UInt32, count: Int) {
         self.id = id
-        self.count = count
+        self.count = max(1, count)
     }
 
     /// How many bits of an APIC id tell the cores apart.
@@ -16,41 +17,49 @@ public struct CPUTopology: Hashable, Sendable {
         while 1 << bits < count { bits += 1 }
         return bits
     }
+
+    /// Leaf 0xb or 0x1f: the thread level, the core level, and the end. Hosts list at most the first.
+    fileprivate func levels(_ function: UInt32) -> [CPUIDEntry] {
+        let levels: [(shift: UInt32, processors: UInt32, type: UInt32)] = [
+            (0, 1, 1), (coreBits, UInt32(count), 2), (0, 0, 0),
+        ]
+        return levels.enumerated().map { index, level in
+            var entry = CPUIDEntry()
+            entry.function = function
+            entry.index = UInt32(index)
+            entry.flags = CPUIDEntry.indexIsSignificant
+            (entry.eax, entry.ebx) = (level.shift, level.processors)
+            (entry.ecx, entry.edx) = (level.type << 8 | UInt32(index), id)
+            return entry
+        }
+    }
+}
+
+extension [CPUIDEntry] {
+    /// The supported leaves made one vCPU's own: its APIC id, its topology, the mark of a hypervisor, and what there is
+    /// only with a local APIC.
+    public func adapted(
+        to topology: CPUTopology, hasLocalAPIC: Bool, hasTSCDeadlineTimer: Bool = false
+    ) -> [CPUIDEntry] {
+        var entries: [CPUIDEntry] = []
+        entries.reserveCapacity(count + 4)
+        for entry in self {
+            switch entry.function {
+            case 0xb, 0x1f:
+                if entry.index == 0 { entries += topology.levels(entry.function) }
+            case 1:
+                let features = entry.basicFeatures(topology)
+                entries.append(features.withLocalAPIC(hasLocalAPIC, hasTSCDeadlineTimer: hasTSCDeadlineTimer))
+            default:
+                entries.append(entry.adapted(to: topology))
+            }
+        }
+        return entries
+    }
 }
 
 extension CPUIDEntry {
-    /// The supported leaf made one vCPU's own: its APIC id, its topology, and the mark of a hypervisor.
-    public func adapted(to topology: CPUTopology, hasLocalAPIC: Bool) -> CPUIDEntry {
-        let (id, bits) = (topology.id, topology.coreBits)
-        var entry = self
-        switch function {
-        case 1:
-            let ids = min(UInt32(1) << bits, 255)
-            entry.ebx = ebx & 0x0000_ffff | ids << 16 | (id & 0xff) << 24
-            entry.ecx |= Self.hypervisor
-            entry.edx = topology.count > 1 ? edx | Self.hyperThreading : edx & ~Self.hyperThreading
-            if !hasLocalAPIC {
-                entry.ecx &= ~(Self.x2APIC | Self.tscDeadline)
-                entry.edx &= ~Self.localAPIC
-            }
-        case 4:
-            entry.eax = eax & 0x03ff_ffff | min(UInt32(1) << bits - 1, 63) << 26
-        case 0xb, 0x1f:
-            entry.edx = id
-            switch index {
-            case 0: (entry.eax, entry.ebx, entry.ecx) = (0, 1, 1 << 8)
-            case 1: (entry.eax, entry.ebx, entry.ecx) = (bits, UInt32(topology.count), 2 << 8 | 1)
-            default: (entry.eax, entry.ebx, entry.ecx) = (0, 0, index)
-            }
-        case 0x8000_0008:
-            entry.ecx = ecx & ~0xf0ff | min(UInt32(topology.count - 1), 0xff) | bits << 12
-        case 0x8000_001e:
-            (entry.eax, entry.ebx, entry.ecx) = (id, id & 0xff, 0)
-        default:
-            break
-        }
-        return entry
-    }
+    fileprivate static let indexIsSignificant: UInt32 = 1
 
     // Leaf 1, ECX.
     private static let x2APIC: UInt32 = 1 << 21
@@ -59,4 +68,45 @@ extension CPUIDEntry {
     // Leaf 1, EDX.
     private static let localAPIC: UInt32 = 1 << 9
     private static let hyperThreading: UInt32 = 1 << 28
+
+    fileprivate func basicFeatures(_ topology: CPUTopology) -> CPUIDEntry {
+        var entry = self
+        let ids = min(UInt32(1) << topology.coreBits, 255)
+        entry.ebx = ebx & 0x0000_ffff | ids << 16 | (topology.id & 0xff) << 24
+        entry.ecx |= Self.hypervisor
+        entry.edx = topology.count > 1 ? edx | Self.hyperThreading : edx & ~Self.hyperThreading
+        return entry
+    }
+
+    fileprivate func withLocalAPIC(_ hasLocalAPIC: Bool, hasTSCDeadlineTimer: Bool) -> CPUIDEntry {
+        var entry = self
+        if hasLocalAPIC {
+            // The kernel's local APIC has the timer, but does not list it among the features supported.
+            if hasTSCDeadlineTimer { entry.ecx |= Self.tscDeadline }
+        } else {
+            entry.ecx &= ~(Self.x2APIC | Self.tscDeadline)
+            entry.edx &= ~Self.localAPIC
+        }
+        return entry
+    }
+
+    fileprivate func adapted(to topology: CPUTopology) -> CPUIDEntry {
+        var entry = self
+        switch function {
+        case 4, 0x8000_001d:
+            // Type 0 ends the list of caches. The last level is the package's, the others are each core's own.
+            guard eax & 0x1f != 0 else { break }
+            let isShared = eax >> 5 & 7 >= 3
+            let sharing = isShared ? min(UInt32(1) << topology.coreBits - 1, 0xfff) : 0
+            let cores = function == 4 ? min(UInt32(1) << topology.coreBits - 1, 63) : eax >> 26
+            entry.eax = eax & 0x3fff | sharing << 14 | cores << 26
+        case 0x8000_0008:
+            entry.ecx = ecx & ~0xf0ff | min(UInt32(topology.count - 1), 0xff) | topology.coreBits << 12
+        case 0x8000_001e:
+            (entry.eax, entry.ebx, entry.ecx) = (topology.id, topology.id & 0xff, 0)
+        default:
+            break
+        }
+        return entry
+    }
 }

@@ -3,20 +3,17 @@ import SystemPackage
 
 /// State that the monitor only carries from one vCPU to another: as bytes in the processor's own layout.
 extension VCPU {
-    /// The size in bytes of `kvm_xsave` (KVM API document, section 4.42).
-    private static let xsaveSize = 4096
     private static let lapicSize = Int(KVM_APIC_REG_SIZE)
 
-    /// The XSAVE area.
-    /// - Parameter size: in bytes: the value of `Capability.xsave2` where the host has it, else 4096.
-    public func xsave(size: Int = 4096) throws(KVMError) -> [UInt8] {
-        let isLarge = size > Self.xsaveSize
-        return try getBytes(.getXSAVE, isLarge ? CKVM_GET_XSAVE2 : CKVM_GET_XSAVE, max(size, Self.xsaveSize))
+    /// The XSAVE area, as large as the host's is. Needs `Capability.xsave`.
+    public func xsave() throws(KVMError) -> [UInt8] {
+        let isLarge = xsaveSize > MemoryLayout<kvm_xsave>.size
+        return try getBytes(.getXSAVE, isLarge ? CKVM_GET_XSAVE2 : CKVM_GET_XSAVE, xsaveSize)
     }
 
-    /// - Throws: `KVMError.call` with `EINVAL` also for an area smaller than 4096 bytes.
+    /// - Throws: `KVMError.call` with `EINVAL` also for an area smaller than the host's.
     public func setXSAVE(_ area: [UInt8]) throws(KVMError) {
-        try setBytes(.setXSAVE, CKVM_SET_XSAVE, area, atLeast: Self.xsaveSize)
+        try setBytes(.setXSAVE, CKVM_SET_XSAVE, area, atLeast: xsaveSize)
     }
 
     /// The registers of the in-kernel local APIC, 1024 bytes.

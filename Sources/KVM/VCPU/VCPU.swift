@@ -2,6 +2,15 @@ import CKVM
 import Glibc
 import SystemPackage
 
+/// What all vCPUs of a host have alike.
+struct VCPUTraits: Sendable {
+    /// The size in bytes of each vCPU's mapping of `kvm_run` and what follows it.
+    let runPageSize: Int
+    /// The size in bytes of the XSAVE area (KVM API document, section 4.134).
+    let xsaveSize: Int
+    let hasSyncRegisters: Bool
+}
+
 /// The owner of a virtual processor and of the page it shares with the kernel.
 ///
 /// Once it runs, only the thread that runs it should call it (KVM API document, section 3); the exception is
@@ -13,11 +22,11 @@ public struct VCPU: ~Copyable, @unchecked Sendable {
     @usableFromInline let descriptor: KVMDescriptor
     @usableFromInline let runPage: UnsafeMutablePointer<kvm_run>
     private let runPageSize: Int
-    private let hasSyncRegisters: Bool
+    /// The size in bytes of its XSAVE area.
+    let xsaveSize: Int
 
-    init(
-        id: UInt32, descriptor: consuming KVMDescriptor, runPageSize: Int, hasSyncRegisters: Bool
-    ) throws(KVMError) {
+    init(id: UInt32, descriptor: consuming KVMDescriptor, _ traits: VCPUTraits) throws(KVMError) {
+        let runPageSize = traits.runPageSize
         let mapped = mmap(nil, runPageSize, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor.rawValue, 0)
         guard let mapped, mapped != MAP_FAILED else {
             throw .call(.mapRunPage, Errno(rawValue: Glibc.errno), about: "vCPU \(id)")
@@ -26,8 +35,8 @@ public struct VCPU: ~Copyable, @unchecked Sendable {
         self.descriptor = descriptor
         self.runPage = mapped.bindMemory(to: kvm_run.self, capacity: 1)
         self.runPageSize = runPageSize
-        self.hasSyncRegisters = hasSyncRegisters
-        if hasSyncRegisters {
+        self.xsaveSize = traits.xsaveSize
+        if traits.hasSyncRegisters {
             runPage.pointee.kvm_valid_regs = UInt64(KVM_SYNC_X86_REGS)
         }
     }
@@ -36,8 +45,8 @@ public struct VCPU: ~Copyable, @unchecked Sendable {
         munmap(runPage, runPageSize)
     }
 
-    /// Runs the guest on this thread until something needs the monitor.
-    /// - Returns: why it came back. Its pointers are good until the next call. `.interrupted` where a signal came,
+    /// Runs the guest on this thread until something needs the monitor. One thread at a time.
+    /// - Returns: why it came back. Its pointers are good until the next call, and while the vCPU lives. `.interrupted` where a signal came,
     ///   or `requestExit()` was called, or the kernel wants to be called again.
     /// - Throws: `KVMError.call` for any failure other than those.
     @inlinable
@@ -46,8 +55,9 @@ public struct VCPU: ~Copyable, @unchecked Sendable {
         if result < 0 {
             // EAGAIN: an application processor has just left the wait for its start-up message.
             if result == -Int(EINTR) || result == -Int(EAGAIN) { return .interrupted }
-            // EFAULT with this reason set is an exit (KVM API document, KVM_EXIT_MEMORY_FAULT).
-            if result != -Int(EFAULT) || runPage.pointee.exit_reason != UInt32(KVM_EXIT_MEMORY_FAULT) {
+            // These two with this reason set are an exit (KVM API document, KVM_EXIT_MEMORY_FAULT).
+            let isFault = result == -Int(EFAULT) || result == -Int(EHWPOISON)
+            if !isFault || runPage.pointee.exit_reason != UInt32(KVM_EXIT_MEMORY_FAULT) {
                 throw runFailure(Int32(-result))
             }
         }
@@ -59,8 +69,8 @@ public struct VCPU: ~Copyable, @unchecked Sendable {
         .call(.run, Errno(rawValue: errno), about: "vCPU \(id)")
     }
 
-    /// Makes the present or the next `run()` return `.interrupted`, once its thread has also been sent a signal it
-    /// handles. Any thread may call it.
+    /// Makes the next `run()` return `.interrupted`, and the present one too once its thread has been sent a signal that
+    /// it handles. Any thread may call it.
     public func requestExit() {
         ckvm_run_set_immediate_exit(runPage, 1)
     }

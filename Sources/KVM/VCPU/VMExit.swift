@@ -16,8 +16,16 @@ public enum VMExit {
     case readMSR(MSRAccess)
     case writeMSR(MSRAccess)
     case debug
+    /// A guest exception that debugging asked for.
     case exception
     case hypercall
+    /// The guest lowered its task priority (CR8) without an in-kernel local APIC.
+    case taskPriorityChanged
+    /// The guest accessed its task priority where tracing of that was asked for.
+    case taskPriorityAccess
+    case nmi
+    case hyperV
+    case xen
     case dirtyRingFull
     case busLock
     case notify
@@ -120,6 +128,11 @@ public enum VMExit {
             self = .unknownHardwareReason(ckvm_run_hardware_exit_reason(run))
         case KVM_EXIT_EXCEPTION: self = .exception
         case KVM_EXIT_HYPERCALL: self = .hypercall
+        case KVM_EXIT_SET_TPR: self = .taskPriorityChanged
+        case KVM_EXIT_TPR_ACCESS: self = .taskPriorityAccess
+        case KVM_EXIT_NMI: self = .nmi
+        case KVM_EXIT_HYPERV: self = .hyperV
+        case KVM_EXIT_XEN: self = .xen
         case KVM_EXIT_DEBUG: self = .debug
         case KVM_EXIT_HLT: self = .halt
         case KVM_EXIT_IRQ_WINDOW_OPEN: self = .interruptWindowOpen

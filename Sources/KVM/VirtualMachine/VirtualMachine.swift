@@ -9,14 +9,12 @@ import SystemPackage
 /// The machine ends in the kernel when this value and all of its vCPUs are gone.
 public struct VirtualMachine: ~Copyable, Sendable {
     let descriptor: KVMDescriptor
-    private let runPageSize: Int
-    private let hasSyncRegisters: Bool
+    private let traits: VCPUTraits
     let slots: Mutex<MemorySlotTable>
 
-    init(descriptor: consuming KVMDescriptor, runPageSize: Int, slotLimit: Int, hasSyncRegisters: Bool) {
+    init(descriptor: consuming KVMDescriptor, slotLimit: Int, _ traits: VCPUTraits) {
         self.descriptor = descriptor
-        self.runPageSize = runPageSize
-        self.hasSyncRegisters = hasSyncRegisters
+        self.traits = traits
         self.slots = Mutex(MemorySlotTable(limit: slotLimit))
     }
 
@@ -24,9 +22,7 @@ public struct VirtualMachine: ~Copyable, Sendable {
     /// there are to be any in the kernel, must be there first.
     public func makeVCPU(id: UInt32) throws(KVMError) -> VCPU {
         let raw = try descriptor.call(.createVCPU, CKVM_CREATE_VCPU, UInt(id), about: "vCPU \(id)")
-        return try VCPU(
-            id: id, descriptor: KVMDescriptor(owning: Int32(raw)), runPageSize: runPageSize,
-            hasSyncRegisters: hasSyncRegisters)
+        return try VCPU(id: id, descriptor: KVMDescriptor(owning: Int32(raw)), traits)
     }
 
     /// Tells Intel processors without unrestricted guest mode which three pages of guest-physical space they may

@@ -2,7 +2,7 @@
 /// "Symbol Table"). All bounds are there because the file may say anything.
 struct ELFSections {
     private static let maximumSections = 16384
-    private static let maximumTableBytes: UInt64 = 64 << 20
+    private static let maximumTableBytes: UInt64 = 16 << 20
 
     private let fileClass: ELFClass
     private let sections: [ELFSection]
@@ -22,12 +22,14 @@ struct ELFSections {
         }
     }
 
-    /// The symbols of the first usable symbol table, the full one before the dynamic one, and the strings
-    /// that have their names.
+    /// The symbols of the symbol table, or where there is none or a damaged one those of the dynamic one, and the
+    /// strings that have their names. A file has one of each kind; looking at more would let it cost any time.
     func symbolSource(of image: GuestImage) -> (symbols: [ELFSymbol], strings: [UInt8])? {
         for type in [ELFSection.symbolTable, ELFSection.dynamicSymbols] {
-            for table in sections where table.type == type {
-                if let found = symbols(in: table, of: image), !found.symbols.isEmpty { return found }
+            if let table = sections.first(where: { $0.type == type }), let found = symbols(in: table, of: image),
+                !found.symbols.isEmpty
+            {
+                return found
             }
         }
         return nil

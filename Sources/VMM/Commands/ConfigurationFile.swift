@@ -1,29 +1,44 @@
 import FoundationEssentials
-import VMBoot
+import SystemPackage
 import VMMachine
 
 /// A machine's configuration as a JSON file.
 enum ConfigurationFile {
     /// More than any configuration needs, and little enough to read whole.
-    private static let largestSize: UInt64 = 1 << 20
+    private static let largestSize = 1 << 20
 
     static func read(_ path: String) throws(Failure) -> MachineConfiguration {
-        let bytes: [UInt8]
-        do throws(BootError) {
-            let file = try GuestImage(path: path)
-            guard file.count <= largestSize else {
-                throw BootError(.badImage, path, "is \(file.count) bytes, more than a configuration can be")
-            }
-            bytes = try file.read(at: 0, count: Int(file.count))
-        } catch {
-            throw Failure(ExitStatus(error), "--config: \(error)")
-        }
+        let bytes = try contents(of: path)
         do {
             return try JSONDecoder().decode(MachineConfiguration.self, from: Data(bytes))
         } catch let error as DecodingError {
             throw Failure(.usage, "--config: \(path): \(text(error))")
         } catch {
             throw Failure(.usage, "--config: \(path): \(error)")
+        }
+    }
+
+    private static func contents(of path: String) throws(Failure) -> [UInt8] {
+        do {
+            let file = try FileDescriptor.open(FilePath(path), .readOnly, options: [.closeOnExec, .nonBlocking])
+            return try file.closeAfter {
+                var bytes = [UInt8](repeating: 0, count: largestSize)
+                var count = 0
+                while count < bytes.count {
+                    let read = try bytes.withUnsafeMutableBytes { buffer in
+                        try file.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[count...]))
+                    }
+                    guard read > 0 else { return Array(bytes[..<count]) }
+                    count += read
+                }
+                throw Failure(.usage, "--config: \(path): is larger than a configuration can be (1 MiB)")
+            }
+        } catch let failure as Failure {
+            throw failure
+        } catch Errno.permissionDenied, Errno.notPermitted {
+            throw Failure(.notPermitted, "--config: \(path): may not be read; check its permissions")
+        } catch {
+            throw Failure(.noInput, "--config: \(path): \(error); name a JSON file")
         }
     }
 

@@ -45,8 +45,8 @@ struct MachineOptions: ParsableArguments {
     @Option(name: .long, help: "Where the interrupt controllers are: full in the kernel (the default), split, or none.")
     var irqchip: MachineConfiguration.IRQChip?
 
-    @Flag(name: .long, help: "Add an 8254 timer.")
-    var pit = false
+    @Flag(name: .long, inversion: .prefixedNo, help: "Add an 8254 timer, or not (the default).")
+    var pit: Bool?
 
     @Option(name: .long, help: ArgumentHelp("Stop the guest after this time: 10s, 500ms, 2m.", valueName: "time"))
     var timeout: TimeLimit?
@@ -68,6 +68,9 @@ struct MachineOptions: ParsableArguments {
         if let config {
             configuration = try ConfigurationFile.read(config)
             configuration.guest = guest ?? kernel ?? configuration.guest
+            guard !configuration.guest.isEmpty else {
+                throw Failure(.usage, "no GUEST, and \(config) has no key guest; name what to boot in one of them")
+            }
         } else if let guest = guest ?? kernel {
             configuration = MachineConfiguration(guest: guest)
         } else {
@@ -87,7 +90,7 @@ struct MachineOptions: ParsableArguments {
         configuration.memory = memory ?? configuration.memory
         configuration.cpus = cpus ?? configuration.cpus
         configuration.irqchip = irqchip ?? configuration.irqchip
-        configuration.pit = pit || configuration.pit
+        configuration.pit = pit ?? configuration.pit
         configuration.timeout = timeout ?? configuration.timeout
         configuration.kvmDevice = kvmDevice ?? configuration.kvmDevice
     }

@@ -13,7 +13,7 @@ struct RunCommand: ParsableCommand {
 
             Exit status: 0 halted, powered off or reset; odd, (N << 1) | 1, from the debug exit port; 64 usage; 65 bad \
             image; 66 no such input; 69 no usable KVM; 70 the guest crashed; 71 the host failed; 73 a report could not \
-            be written; 74 output was lost; 77 not permitted; 124 timed out; 130 interrupted.
+            be written; 74 output was lost; 77 not permitted; 124 timed out; 130 interrupted (128 + N by signal N).
             """)
 
     @OptionGroup var options: MachineOptions
@@ -36,7 +36,7 @@ struct RunCommand: ParsableCommand {
 
     private static func run(_ configuration: MachineConfiguration, report path: String?) throws(Failure) -> ExitStatus {
         let control = try ControlThread()
-        let output = StandardOutput(onFailure: { kill(getpid(), SIGTERM) })
+        let output = StandardOutput(onFailure: { control.requestEnd() })
         let machine: Machine
         do throws(MachineError) {
             machine = try Machine(
@@ -46,9 +46,8 @@ struct RunCommand: ParsableCommand {
             throw Failure(ExitStatus(error), message(error))
         }
         let result = try control.run(machine) { () throws(MachineError) in
-            try machine.start()
             ProgramPages.release()
-            return machine.wait()
+            return try machine.run()
         }
         let status = status(result.outcome, control, output)
         describe(result.outcome, configuration, output)
@@ -76,8 +75,10 @@ struct RunCommand: ParsableCommand {
     }
 
     private static func status(_ outcome: Outcome, _ control: ControlThread, _ output: StandardOutput) -> ExitStatus {
-        guard case .stopped = outcome else { return ExitStatus(outcome) }
-        if output.failedWith != nil { return .ioError }
+        let status = ExitStatus(outcome)
+        // What the guest said is part of its success.
+        if output.failedWith != nil, status == .success || status == .interrupted { return .ioError }
+        guard case .stopped = outcome else { return status }
         return control.receivedSignal.map(ExitStatus.signal) ?? .interrupted
     }
 

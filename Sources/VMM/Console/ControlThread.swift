@@ -30,14 +30,21 @@ final class ControlThread: Sendable {
         return signal == 0 ? nil : signal
     }
 
+    /// Stops the machine without a signal. Any thread may call it.
+    func requestEnd() {
+        signals.signal(0)
+    }
+
     /// Runs `body` with the thread at work for this machine.
     func run<Result>(_ machine: Machine, _ body: () throws(MachineError) -> Result) throws(Failure) -> Result {
         let thread = try start(machine)
+        // Nobody waits for it to end: it may be reading input that never comes.
+        pthread_detach(thread)
         TerminalMode.makeRaw()
         defer {
             quit.signal()
-            pthread_join(thread, nil)
             TerminalMode.restore()
+            EndingSignals.stopForwarding()
         }
         do throws(MachineError) {
             return try body()
@@ -83,6 +90,7 @@ final class ControlThread: Sendable {
         }
     }
 
+    /// - Parameter signal: 0 for an end that no signal asked for.
     private func end(_ machine: Machine, _ signal: Int32) {
         _ = received.compareExchange(expected: 0, desired: signal, ordering: .acquiringAndReleasing)
         machine.stop()

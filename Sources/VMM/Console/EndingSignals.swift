@@ -1,9 +1,9 @@
 import Glibc
 import Synchronization
 
-/// The signals that end a run in order: interrupt, terminate, hang up. Their handler passes them on through a pipe.
+/// The signals that end a run in order: interrupt, terminate, hang up, quit. Their handler passes them on through a pipe.
 enum EndingSignals {
-    private static let all = [SIGINT, SIGTERM, SIGHUP]
+    private static let all = [SIGINT, SIGTERM, SIGHUP, SIGQUIT]
     /// The pipe's address for the handler, which may do next to nothing; a pipe once handed over is kept for good.
     private static let pipe = Atomic<UInt>(0)
 
@@ -28,6 +28,16 @@ enum EndingSignals {
                 errno = saved
             }
             sigaction(number, &action, nil)
+        }
+    }
+
+    /// From now on such a signal ends the program at once, as usual. Those that were ignored stay so.
+    static func stopForwarding() {
+        for number in all {
+            var action = sigaction()
+            sigaction(number, nil, &action)
+            guard unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) != 1 else { continue }
+            signal(number, SIG_DFL)
         }
     }
 }

@@ -19,8 +19,11 @@ struct InputPump {
         hasEnded = !isTerminal && isatty(STDIN_FILENO) == 1
     }
 
+    /// How much that was typed waits for a guest that reads nothing; more is lost.
+    private static let mostTyped = 4096
+
     /// At a terminal always, so that the keys that quit work with a guest that reads nothing.
-    var wantsInput: Bool { !hasEnded && (waiting.isEmpty || (filter != nil && waiting.count < 4096)) }
+    var wantsInput: Bool { !hasEnded && (waiting.isEmpty || filter != nil) }
 
     mutating func pump(into machine: Machine, hasInput: Bool) -> Step {
         if hasInput, wantsInput, read() == .quit { return .quit }
@@ -41,7 +44,7 @@ struct InputPump {
             waiting += buffer[..<count]
             return .goOn
         }
-        waiting += result.bytes
+        waiting += result.bytes.prefix(max(0, Self.mostTyped - waiting.count))
         return result.quits ? .quit : .goOn
     }
 }

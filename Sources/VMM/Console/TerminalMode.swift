@@ -38,6 +38,8 @@ enum TerminalMode {
         saved.withLock { mode in
             guard var before = mode else { return }
             mode = nil
+            // In the background by now, the process would be stopped for it.
+            signal(SIGTTOU, SIG_IGN)
             tcsetattr(STDIN_FILENO, TCSADRAIN, &before)
         }
     }

@@ -1,11 +1,12 @@
 import VMBoot
 
-/// A JSON object with the property names as keys, all but `guest` optional; an unknown key is an error that names it.
+/// A JSON object with the property names as keys, all optional; an unknown key is an error that names it.
 extension MachineConfiguration: Decodable {
     public init(from decoder: any Decoder) throws {
         try decoder.rejectUnknownKeys(CodingKeys.allCases.map(\.rawValue))
         let container = try decoder.container(keyedBy: CodingKeys.self)
-        self.init(guest: try container.decode(String.self, forKey: .guest))
+        // Where it is missing, whoever decodes may have it from elsewhere; a machine does not start without.
+        self.init(guest: try container.decodeIfPresent(String.self, forKey: .guest) ?? "")
         format = try container.decodeIfPresent(ImageFormat.self, forKey: .format)
         loadAddress = try container.decodeIfPresent(HexAddress.self, forKey: .loadAddress)
         entry = try container.decodeIfPresent(HexAddress.self, forKey: .entry)

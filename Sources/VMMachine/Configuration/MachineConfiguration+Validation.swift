@@ -2,8 +2,8 @@ import KVM
 import VMAddressSpace
 
 extension MachineConfiguration {
-    /// The most CPUs whatever the host offers: APIC ids are a byte wide in everything a guest sees here, and 255 is the
-    /// one that means all.
+    /// The most CPUs whatever the host offers: APIC ids are a byte wide in everything a guest sees here, 255 means all of
+    /// them, and 254 is the highest that a count in a byte leaves.
     private static let largestCPUCount = 254
 
     /// The most CPUs a guest can have on this host.
@@ -19,7 +19,7 @@ extension MachineConfiguration {
     private static func missingCapability(_ irqchip: IRQChip, on system: borrowing KVMSystem) -> Capability? {
         switch irqchip {
         case .full: system.has(.irqchip) ? nil : .irqchip
-        case .split: !system.has(.splitIRQChip) ? .splitIRQChip : system.has(.signalMSI) ? nil : .signalMSI
+        case .split: [.splitIRQChip, .signalMSI, .interruptRouting].first { !system.has($0) }
         case .none: nil
         }
     }
@@ -30,7 +30,13 @@ extension MachineConfiguration {
         guard memory.bytes > 0 else {
             throw .configuration(key: .memory, "a guest needs memory; give it some, say 64M")
         }
+        guard !guest.isEmpty else { throw .configuration(key: .guest, "is missing; name what to boot") }
         guard memory.bytes.isMultiple(of: PageSize.size4K.bytes) else {
+            guard memory.bytes >= 1 << 20 else {
+                throw .configuration(
+                    key: .memory,
+                    "\(memory.bytes) bytes are no whole number of 4096-byte pages; did you mean \(memory.bytes)M?")
+            }
             throw .configuration(key: .memory, "\(memory.bytes) bytes are no whole number of 4096-byte pages")
         }
         guard cpus >= 1 else { throw .configuration(key: .cpus, "a guest needs at least 1 CPU") }

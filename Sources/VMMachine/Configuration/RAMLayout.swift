@@ -7,6 +7,9 @@ public enum RAMLayout {
     public static let holeStart: UInt64 = 3 << 30
     public static let holeEnd: UInt64 = 4 << 30
 
+    /// The most that one memory slot can hold: KVM counts its pages in 31 bits.
+    private static let largestSlot = (UInt64(1) << 31 - 1) << 12
+
     /// The ranges of `size` bytes of RAM, ascending.
     public static func ranges(size: UInt64) -> [MemoryRange] {
         [
@@ -18,6 +21,7 @@ public enum RAMLayout {
     /// The most RAM that fits a guest-physical space of `bits` address bits.
     public static func largestSize(physicalAddressBits bits: Int) -> UInt64 {
         let space = UInt64(1) << UInt64(min(max(bits, 32), 63))
-        return space > holeEnd ? space - (holeEnd - holeStart) : holeStart
+        guard space > holeEnd else { return holeStart }
+        return holeStart + min(space - holeEnd, largestSlot)
     }
 }

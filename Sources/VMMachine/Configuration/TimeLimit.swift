@@ -6,7 +6,7 @@ public struct TimeLimit: Hashable, Sendable {
         self.duration = duration
     }
 
-    /// - Returns: nil for anything else, for zero, and for more than a century.
+    /// - Returns: nil for anything else, for less than a millisecond, and for more than a century.
     public init?(_ text: String) {
         let units: [(suffix: String, seconds: Double)] = [("ms", 0.001), ("s", 1), ("m", 60), ("h", 3600)]
         var digits = Substring(text)
@@ -19,7 +19,7 @@ public struct TimeLimit: Hashable, Sendable {
             return nil
         }
         let seconds = value * scale
-        guard seconds > 0, seconds < 100 * 365 * 24 * 3600 else { return nil }
+        guard seconds >= 0.001, seconds < 100 * 365 * 24 * 3600 else { return nil }
         self.duration = .seconds(seconds)
     }
 }

@@ -1,18 +1,23 @@
 import Glibc
 
-/// Run control: any thread may call any of it, at any time.
+/// Run control: any thread may call any of it, at any time. `run()`, `wait()` and `pause()` block the calling thread, so
+/// they are not for Swift's cooperative pool, nor for a callback of the machine, which would wait for itself.
 extension Machine {
     /// Runs the guest until it ends, the configured timeout has passed, or `stop()` is called.
-    /// - Throws: `MachineError.thread` where the host has no room for the vCPUs' threads.
+    /// - Throws: what `start()` throws.
     public func run() throws(MachineError) -> RunResult {
         try start()
         return wait()
     }
 
-    /// Starts the vCPUs. Once only.
+    /// Starts the vCPUs, each on a thread with a stack of 256 KiB and most signals blocked, where the console is called
+    /// as well. The process's first real-time signal becomes theirs.
+    /// - Throws: `MachineError.alreadyStarted`, as a machine runs once; `MachineError.thread` where the host has no room
+    ///   for the threads.
     public func start() throws(MachineError) {
+        guard control.begin(threads: processors.count) else { throw .alreadyStarted }
         let loop = RunLoop(
-            control: control, ports: devices.ports, mmio: devices.mmio, ioapic: devices.ioapic,
+            shared: shared, control: control, ports: devices.ports, mmio: devices.mmio, ioapic: devices.ioapic,
             hasLocalAPIC: configuration.irqchip != .none, kickAll: { [processors] in Self.kick(processors) })
         for (index, processor) in processors.enumerated() {
             do throws(MachineError) {
@@ -26,19 +31,21 @@ extension Machine {
         }
     }
 
-    /// Waits for the run to end and for every thread of it to be gone. One thread at a time may wait.
+    /// Waits for the run to end and for every thread of it to be gone. One thread at a time may wait. A machine that has
+    /// not been started has to be stopped for this to return, or to have a timeout.
     public func wait() -> RunResult {
-        let started = MonotonicTime.now
-        let deadline = configuration.timeout.map { started.advanced(by: $0.duration) }
+        let deadline = configuration.timeout.map { (control.started ?? .now).advanced(by: $0.duration) }
         let ending = watch(until: deadline)
+        let ended = MonotonicTime.now
         endThreads()
-        return RunResult(self, outcome: outcome(of: ending), started: started)
+        return RunResult(self, outcome: outcome(of: ending), ended: ended)
     }
 
-    /// Makes every vCPU stand still, and returns when all do. Each call needs one `resume()`.
+    /// Makes every vCPU stand still, and returns when all do. Each call needs one `resume()`. A vCPU that is in a write
+    /// to the console runs until that write is done.
     public func pause() {
         control.requestPause()
-        // A kick can come just before a vCPU thread blocks in a write to the console, so it is repeated.
+        // A kick can come just before a vCPU thread makes a system call that blocks, so it is repeated.
         repeat {
             Self.kick(processors)
         } while control.waitUntilParked(until: .now.advanced(by: .milliseconds(20))) == nil

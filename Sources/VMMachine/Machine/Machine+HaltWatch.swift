@@ -4,25 +4,30 @@
 extension Machine {
     private static let shortestInterval = Duration.microseconds(250)
     private static let longestInterval = Duration.milliseconds(10)
-    /// How often to ask again when all CPUs were halted, but an interrupt could wake one.
-    private static let idleInterval = Duration.milliseconds(250)
+    /// How often to ask again, at the most and in the end, while all CPUs are halted but an interrupt could wake one.
+    private static let longestIdleInterval = Duration.milliseconds(250)
 
     func watch(until deadline: MonotonicTime?) -> RunControl.Ending {
         guard configuration.irqchip != .none else { return waitForEnding(until: deadline) }
         let started = MonotonicTime.now
-        var isIdle = false
+        var idleInterval: Duration?
         var lastUse = cpuTimes
         while true {
             let now = MonotonicTime.now
             // A guest that runs for long is looked at less often, in proportion.
-            let interval =
-                isIdle ? Self.idleInterval : min(max((now - started) / 8, Self.shortestInterval), Self.longestInterval)
-            let look = now.advanced(by: interval)
-            if let deadline, deadline <= look { return waitForEnding(until: deadline) }
+            let interval = idleInterval ?? min(max((now - started) / 8, Self.shortestInterval), Self.longestInterval)
+            // The last look is at the deadline: what has halted by then has not timed out.
+            let look = min(now.advanced(by: interval), deadline ?? .distantFuture)
             if let ending = control.waitForEnding(until: look) { return ending }
             let use = cpuTimes
             // Without CPU time all may be asleep, or may only have waited for a processor of the host's: so they are asked.
-            isIdle = use == lastUse && !control.isPaused && endIfHaltedForGood() == .light
+            let isAtDeadline = deadline.map { $0 <= .now } ?? false
+            if use == lastUse || isAtDeadline, !control.isPaused, endIfHaltedForGood() == .light {
+                idleInterval = min((idleInterval ?? Self.shortestInterval) * 2, Self.longestIdleInterval)
+            } else {
+                idleInterval = nil
+            }
+            if isAtDeadline { return waitForEnding(until: deadline) }
             lastUse = cpuTimes
         }
     }
@@ -37,8 +42,8 @@ extension Machine {
 
     /// Asks all vCPUs, standing still, how deep they sleep; where nothing is left to wake any, ends the run.
     private func endIfHaltedForGood() -> RunControl.Sleep {
-        control.requestPause()
-        defer { control.resume() }
+        control.setLookedAt(true)
+        defer { control.setLookedAt(false) }
         Self.kick(processors)
         let sleep = control.waitUntilParked(until: .now.advanced(by: .milliseconds(100))) ?? .awake
         if sleep == .forGood { control.end(.outcome(.halted)) }

@@ -11,7 +11,7 @@ import VMMemory
 /// ```
 ///
 /// Every vCPU has a thread of its own. The thread that calls `run()` or `wait()` also watches for a guest that has halted
-/// for good. Call one of them after `start()` before letting go of the machine: they end its threads.
+/// for good. A machine let go of while it runs is stopped.
 public final class Machine: Sendable {
     public let configuration: MachineConfiguration
     /// The format the image was loaded as.
@@ -50,7 +50,8 @@ public final class Machine: Sendable {
         try configuration.validate(on: system, cpuid)
         let shared = try SharedVM(system, configuration)
         let processors = try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in
-            try Processor.makeAll(configuration, shared.vm, cpuid)
+            try Processor.makeAll(
+                configuration, shared.vm, cpuid, hasTSCDeadlineTimer: system.has(.tscDeadlineTimer))
         }
         if system.has(.tscFrequency), let kilohertz = try? processors[0].vcpu.tscKilohertz() {
             request.tscKilohertz = kilohertz
@@ -59,9 +60,11 @@ public final class Machine: Sendable {
         try MachineError.wrap(MachineError.boot) { () throws(BootError) in
             try plan.load(into: shared.memory, isZeroed: true)
         }
-        try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in try processors[0].vcpu.enter(plan.cpu) }
+        try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in
+            try processors[0].vcpu.setInitialState(plan.cpu)
+        }
 
-        let control = RunControl(vcpuCount: processors.count)
+        let control = RunControl()
         let callbacks = Devices.Callbacks(console: console, onInputSpace: onInputSpace) { ending in
             control.end(ending)
             for processor in processors { processor.kick() }
@@ -76,6 +79,12 @@ public final class Machine: Sendable {
         self.processors = processors
         self.image = request.image
         self.console = console
+    }
+
+    deinit {
+        // Threads still running own all that they use, and end by themselves.
+        console.cancel()
+        stop()
     }
 
     /// The guest's RAM.

@@ -3,7 +3,7 @@ import VMBoot
 import VMDevices
 import VMMemory
 
-/// Why a machine could not be made. Nothing of it is left behind.
+/// Why a machine could not be made or started, or why it could not go on.
 public enum MachineError: Error, Sendable {
     /// A value of the configuration, under its key there, is not one this host or this program can do.
     case configuration(key: MachineConfiguration.CodingKeys, String)
@@ -12,6 +12,8 @@ public enum MachineError: Error, Sendable {
     case boot(BootError)
     /// Two devices want the same place.
     case device(BusError)
+    /// A machine runs once, and this one has been started before.
+    case alreadyStarted
     /// A thread for a vCPU could not be started; the errno.
     case thread(Int32)
 }
@@ -24,6 +26,7 @@ extension MachineError: CustomStringConvertible {
         case .memory(let error): "\(error); give the guest less memory"
         case .boot(let error): "\(error)"
         case .device(let error): "\(error)"
+        case .alreadyStarted: "the machine has been started before; make another"
         case .thread(let errno): "cannot start a thread for a vCPU (errno \(errno)); raise the limit on processes"
         }
     }

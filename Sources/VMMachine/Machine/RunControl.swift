@@ -7,17 +7,23 @@ import Synchronization
 /// request is missed.
 final class RunControl: Sendable {
     struct State {
+        /// When the vCPU threads were started.
+        var started: MonotonicTime?
         /// How many controllers want the vCPUs to stand still; they run at zero.
         var pauses = 0
+        /// Whether the halt watch wants so too.
+        var isLookedAt = false
         /// The vCPU threads that stand still now.
         var parked = 0
         /// Those of them whose vCPU is awake, and those that an interrupt can wake.
         var awake = 0
         var light = 0
-        /// The vCPU threads that have not ended.
-        var alive: Int
+        /// The vCPU threads that have been started and have not ended.
+        var alive = 0
         /// How the run ended: the first to say so is right. No vCPU enters the guest any more once it is set.
         var ending: Ending?
+
+        var standsStill: Bool { pauses > 0 || isLookedAt }
 
         mutating func count(_ sleep: Sleep, _ change: Int) {
             parked += change
@@ -45,29 +51,37 @@ final class RunControl: Sendable {
         case crash(vcpu: Int, CrashReport.Cause)
     }
 
-    private let state: Monitor<State>
+    private let state = Synchronized(State())
     private let attention = Atomic<Bool>(false)
 
-    init(vcpuCount: Int) {
-        state = Monitor(State(alive: vcpuCount))
-    }
-
-    var needsAttention: Bool { attention.load(ordering: .acquiring) }
+    /// Whether a vCPU thread has to call `checkpoint` before it enters the guest.
+    var needsAttention: Bool { attention.load(ordering: .sequentiallyConsistent) }
 
     // MARK: For controllers
+
+    /// Begins the run, with so many vCPU threads about to be started.
+    /// - Returns: false where it had begun already.
+    func begin(threads: Int) -> Bool {
+        state.change { state in
+            guard state.started == nil else { return false }
+            state.started = .now
+            state.alive = threads
+            return true
+        }
+    }
 
     /// Ends the run, if it has not ended already.
     func end(_ ending: Ending) {
         state.change { state in
             if state.ending == nil { state.ending = ending }
-            attention.store(true, ordering: .sequentiallyConsistent)
+            setAttention(state)
         }
     }
 
     func requestPause() {
         state.change { state in
             state.pauses += 1
-            attention.store(true, ordering: .sequentiallyConsistent)
+            setAttention(state)
         }
     }
 
@@ -77,12 +91,24 @@ final class RunControl: Sendable {
         state.change { state in
             guard state.pauses > 0 else { return false }
             state.pauses -= 1
-            if state.pauses == 0, state.ending == nil { attention.store(false, ordering: .sequentiallyConsistent) }
+            setAttention(state)
             return true
         }
     }
 
-    /// Waits until every vCPU stands still or has ended, while somebody has paused them.
+    /// Makes the vCPUs stand still, or lets them go on, for the halt watch: beside what controllers want.
+    func setLookedAt(_ isLookedAt: Bool) {
+        state.change { state in
+            state.isLookedAt = isLookedAt
+            setAttention(state)
+        }
+    }
+
+    private func setAttention(_ state: State) {
+        attention.store(state.standsStill || state.ending != nil, ordering: .sequentiallyConsistent)
+    }
+
+    /// Waits until every vCPU stands still or has ended, while somebody wants that.
     /// - Returns: how deep the lightest sleeper of them sleeps; nil at the deadline.
     func waitUntilParked(until deadline: MonotonicTime) -> Sleep? {
         state.wait(until: deadline) { state in
@@ -105,6 +131,7 @@ final class RunControl: Sendable {
 
     var isPaused: Bool { state.read { $0.pauses > 0 } }
     var hasEnded: Bool { state.read { $0.ending != nil } }
+    var started: MonotonicTime? { state.read { $0.started } }
 
     // MARK: For vCPU threads
 
@@ -115,16 +142,17 @@ final class RunControl: Sendable {
         guard !hasEnded else { return false }
         let sleep = sleep()
         let arrived = state.change { state in
-            guard state.ending == nil, state.pauses > 0 else { return false }
+            guard state.ending == nil, state.standsStill else { return false }
             state.count(sleep, 1)
             return true
         }
         guard arrived else { return !hasEnded }
-        _ = state.wait { $0.ending != nil || $0.pauses == 0 ? true : nil }
-        return state.change { state in
+        // It leaves under the same lock that it sees the end of the pause with: a pause that begins then waits for it.
+        return state.wait { state in
+            guard state.ending != nil || !state.standsStill else { return nil }
             state.count(sleep, -1)
             return state.ending == nil
-        }
+        } ?? false
     }
 
     /// Says that a vCPU thread has left the guest for the last time.

@@ -9,13 +9,15 @@ public struct RunResult: Sendable {
     public let setupTime: Duration
     /// From the start of the vCPUs to the end of the run.
     public let runTime: Duration
-    /// Accesses to ports and addresses where nothing is.
+    /// Accesses to ports where nothing is: the first 64 such ports.
     public let unclaimedPorts: [UnclaimedAccess]
+    /// The same for addresses, by 4 KiB page.
     public let unclaimedPages: [UnclaimedAccess]
 }
 
 extension RunResult {
-    init(_ machine: Machine, outcome: Outcome, started: MonotonicTime) {
+    init(_ machine: Machine, outcome: Outcome, ended: MonotonicTime) {
+        let started = machine.control.started ?? ended
         self.outcome = outcome
         var totals: [UInt64] = Array(repeating: 0, count: ExitRecord.Kind.allCases.count)
         for processor in machine.processors {
@@ -23,7 +25,7 @@ extension RunResult {
         }
         exits = ExitRecord.Kind.allCases.map { ($0.name, totals[Int($0.rawValue)]) }.filter { $0.count > 0 }
         setupTime = started - machine.created
-        runTime = MonotonicTime.now - started
+        runTime = ended - started
         unclaimedPorts = machine.devices.ports.unclaimed
         unclaimedPages = machine.devices.mmio.unclaimed
     }

@@ -3,7 +3,7 @@ import KVM
 /// What one vCPU's exits were: how many of each kind, and the last few in detail. Its vCPU's thread writes it, without
 /// allocating; others read it once that thread has ended.
 final class ExitTrace: @unchecked Sendable {
-    // SAFETY: one thread writes. It is joined before another reads (`Machine.finish`), and the memory is freed by
+    // SAFETY: one thread writes. It has ended before another reads (`Machine.wait`), and the memory is freed by
     // `deinit` alone.
     private let counts: UnsafeMutablePointer<UInt64>
     private let records: UnsafeMutablePointer<ExitRecord>

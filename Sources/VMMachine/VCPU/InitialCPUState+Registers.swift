@@ -4,7 +4,7 @@ import VMBoot
 
 extension VCPU {
     /// Puts a vCPU that has not run yet at the guest's first instruction.
-    borrowing func enter(_ state: InitialCPUState) throws(KVMError) {
+    borrowing func setInitialState(_ state: InitialCPUState) throws(KVMError) {
         var special = try specialRegisters()
         state.apply(to: &special)
         try setSpecialRegisters(special)

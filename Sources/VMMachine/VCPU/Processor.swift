@@ -17,6 +17,13 @@ final class Processor: Sendable {
         self.vcpu = vcpu
     }
 
+    deinit {
+        // A thread that nobody joined ends by itself.
+        thread.withLock { thread in
+            if let thread { pthread_detach(thread) }
+        }
+    }
+
     /// Starts the thread, which runs `body` and ends. It handles no signal but the kick.
     func start(_ body: @escaping @Sendable () -> Void) throws(MachineError) {
         KickSignal.install

@@ -3,6 +3,8 @@ import VMDevices
 
 /// What every vCPU thread does: run the guest, take its exits to the buses, look up when asked to.
 struct RunLoop: Sendable {
+    /// The guest's memory has to stay mapped for as long as a vCPU can run.
+    let shared: SharedVM
     let control: RunControl
     let ports: PortBus
     let mmio: MMIOBus
@@ -77,6 +79,9 @@ struct RunLoop: Sendable {
             trace.record(ExitRecord(kind: .halt, instructionPointer: processor.vcpu.syncedInstructionPointer))
             // Without a local APIC nothing can interrupt the one CPU there is.
             if !hasLocalAPIC { end(.outcome(.halted)) }
+        case .taskPriorityChanged:
+            // Without a local APIC the task priority has nothing to hold back.
+            trace.count(.other)
         case .ioapicEndOfInterrupt(let vector):
             trace.count(.endOfInterrupt)
             ioapic?.endOfInterrupt(vector: vector)
@@ -112,14 +117,17 @@ struct RunLoop: Sendable {
     }
 
     /// What it takes to wake the vCPU. One halted with interrupts off, or waiting to be started, only another vCPU can
-    /// wake (or a non-maskable interrupt, which the machine has no source of).
+    /// wake, or a non-maskable interrupt. Of those a pending one counts; that a guest has told an interrupt controller to
+    /// send one later does not.
     private func sleep(of processor: Processor) -> RunControl.Sleep {
         guard hasLocalAPIC, let state = try? processor.vcpu.mpState() else { return .awake }
         switch state {
         case .uninitialized, .initReceived:
             return .forGood
         case .halted:
-            guard let registers = try? processor.vcpu.generalRegisters() else { return .awake }
+            guard let registers = try? processor.vcpu.generalRegisters(), let events = try? processor.vcpu.events()
+            else { return .awake }
+            if events.nmi.pending != 0 { return .awake }
             return registers.rflags & 1 << 9 == 0 ? .forGood : .light
         case .runnable, .startupReceived:
             return .awake

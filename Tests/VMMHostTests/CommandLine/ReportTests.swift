@@ -70,7 +70,7 @@ import Testing
 
     @Test func `a run that a signal ends is reported as well`() throws {
         let folder = try TemporaryFolder()
-        let child = try VMMProgram.start(["run", "--report", folder.path("report.json"), "spin"])
+        let child = try VMMProgram.start(["run", "--timeout", "2m", "--report", folder.path("report.json"), "spin"])
         try child.waitForOutput("spinning\n")
         child.send(signal: SIGTERM)
         #expect(try child.finish().ending == .exited(143))

@@ -16,8 +16,9 @@ import Testing
 
         var testDescription: String { arguments.joined(separator: " ") }
 
-        func start(_ flags: [String] = []) throws -> ChildProcess {
-            let child = try VMMProgram.start(["run"] + flags + arguments, input: .open, timeout: .seconds(30))
+        /// The time limit is for the case that nobody is left to end it.
+        func start(_ flags: [String] = ["--timeout", "2m"]) throws -> ChildProcess {
+            let child = try VMMProgram.start(["run"] + flags + arguments, input: .open)
             child.send("ready".utf8)
             try child.waitForOutput(begins)
             return child
@@ -33,11 +34,14 @@ import Testing
         #expect(try child.finish() == FinishedRun(signal.status, guest.begins))
     }
 
-    @Test(arguments: Endless.all)
-    func `the time limit ends every kind of guest`(guest: Endless) throws {
-        let run = try guest.start(["--timeout", "1s"]).finish()
-        #expect(run.ending == .exited(124))
-        expectErrorLine(run, ["longer than 1s"])
+    @Test func `the time limit ends every kind of guest`() throws {
+        let children = try Endless.all.map { guest in (guest, try guest.start(["--timeout", "2s"])) }
+        for (guest, child) in children {
+            let run = try child.finish()
+            #expect(run.ending == .exited(124), "\(guest)")
+            #expect(run.text == guest.begins)
+            expectErrorLine(run, ["longer than 2s", "--timeout"])
+        }
     }
 
     @Test func `many signals are as good as one`() throws {
@@ -48,7 +52,8 @@ import Testing
 
     @Test func `a signal that was ignored before stays so`() throws {
         let script = #"trap "" HUP; exec "$@""#
-        let child = try ChildProcess("/bin/sh", ["-c", script, "sh", VMMProgram.path(), "run", "spin"])
+        let child = try ChildProcess(
+            "/bin/sh", ["-c", script, "sh", VMMProgram.path(), "run", "--timeout", "2m", "spin"])
         try child.waitForOutput("spinning\n")
         // Of two signals at once the one with the lower number, the hang-up, would be first.
         child.send(signal: SIGHUP)
@@ -77,11 +82,15 @@ import Testing
     }
 
     @Test func `a run has one process with a thread for each CPU and leaves nothing behind`() throws {
-        let child = try VMMProgram.start(["run", "-c", "3", "spin"])
+        let child = try VMMProgram.start(["run", "--timeout", "2m", "-c", "3", "spin"])
         try child.waitForOutput("spinning\n")
-        let threads = try TemporaryFolder.entries("/proc/\(child.identifier)/task")
+        let threads = try TemporaryFolder.entries("/proc/\(child.identifier)/task").filter { thread in
+            // Some kernels keep a thread of their own for KVM in the process.
+            let name = try TemporaryFolder.contents(ofFile: "/proc/\(child.identifier)/task/\(thread)/comm")
+            return !name.starts(with: "kvm-".utf8)
+        }
         // Besides the CPUs': the main thread and the one for input and signals.
-        #expect(threads.count == 5, "\(threads)")
+        #expect(threads.count == 5)
         child.send(signal: SIGTERM)
         #expect(try child.finish().ending == .exited(143))
         // The child was the first of a process group, in which its own children would be.

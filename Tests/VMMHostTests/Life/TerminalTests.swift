@@ -25,8 +25,7 @@ import Testing
             // The interrupt key reaches the shell as well.
             let script = "trap : INT; \(run); printf '<status %d>' $?; read held"
             shell = try ChildProcess(
-                "/bin/sh", ["-c", script, "sh", VMMProgram.path(), "run"] + arguments, on: terminal,
-                timeout: .seconds(30))
+                "/bin/sh", ["-c", script, "sh", VMMProgram.path(), "run"] + arguments, on: terminal)
         }
 
         /// The program's status, and what came before it on the terminal.

@@ -96,7 +96,7 @@ import Testing
 
     @Test func `a guest's name with a zero byte is refused`() throws {
         let folder = try TemporaryFolder()
-        let file = try folder.file("machine.json", #"{"guest": "/tmp/he\u0000llo"}"#)
+        let file = try folder.file("machine.json", #"{"guest": "kernels/he\u0000llo"}"#)
         expectRefusal(try VMMProgram.run(["run", "--config", file]), 66, ["zero byte"])
     }
 }

@@ -45,6 +45,7 @@ import Testing
         static let fileSize = programHeaders + 32
         static let memorySize = programHeaders + 40
         static let secondPhysicalAddress = physicalAddress + programHeaderSize
+        static let secondMemorySize = memorySize + programHeaderSize
     }
 
     /// The guest `hello`, with one field changed.
@@ -92,7 +93,7 @@ import Testing
     @Test func `segments that memory cannot hold are refused with what would help`() throws {
         try expectBadImage(
             hello(1 << 30 as UInt64, at: Field.physicalAddress), ["segment 0", "0x40000000", "-m 1025M"])
-        try expectBadImage(hello(200 << 20 as UInt64, at: Field.memorySize), ["segment 0", "128 MiB", "-m 201M"])
+        try expectBadImage(hello(200 << 20 as UInt64, at: Field.secondMemorySize), ["segment 1", "128 MiB", "-m 202M"])
         // In the hole for devices no size helps.
         try expectBadImage(hello(0xd000_0000 as UInt64, at: Field.physicalAddress), ["3 GiB to 4 GiB", "lower"])
         try expectBadImage(hello(1 << 50 as UInt64, at: Field.physicalAddress), ["lower"])

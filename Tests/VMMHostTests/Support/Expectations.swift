@@ -18,22 +18,36 @@ extension Trait where Self == ConditionTrait {
 func expectRefusal(
     _ run: FinishedRun, _ status: Int32, _ words: [String], sourceLocation: SourceLocation = #_sourceLocation
 ) {
-    #expect(run.ending == .exited(status), "\(run)", sourceLocation: sourceLocation)
-    #expect(run.text == "", sourceLocation: sourceLocation)
-    expectErrorLine(run, words, sourceLocation: sourceLocation)
+    var faults = faults(of: run, words)
+    if run.ending != .exited(status) { faults.insert("is not status \(status)", at: 0) }
+    if run.text != "" { faults.append("has output") }
+    report(faults, run, sourceLocation)
 }
 
-/// Expects exactly one line on standard error.
+/// Expects exactly one such line on standard error.
 func expectErrorLine(_ run: FinishedRun, _ words: [String], sourceLocation: SourceLocation = #_sourceLocation) {
-    #expect(run.errors.hasPrefix("vmm: error: "), "\(run)", sourceLocation: sourceLocation)
-    #expect(run.errors.hasSuffix("\n"), "\(run)", sourceLocation: sourceLocation)
-    #expect(run.errorLines.count == 1, "more than one line: \(run)", sourceLocation: sourceLocation)
-    #expect(
-        !run.errors.dropLast().unicodeScalars.contains { $0.properties.generalCategory == .control },
-        "control characters: \(run)", sourceLocation: sourceLocation)
-    for word in words {
-        #expect(run.errors.contains(word), "no \(word.debugDescription): \(run)", sourceLocation: sourceLocation)
+    report(faults(of: run, words), run, sourceLocation)
+}
+
+private func report(_ faults: [String], _ run: FinishedRun, _ sourceLocation: SourceLocation) {
+    if !faults.isEmpty {
+        Issue.record("\(faults.joined(separator: ", ")): \(run)", sourceLocation: sourceLocation)
     }
+}
+
+/// What is wrong with the messages of a run.
+private func faults(of run: FinishedRun, _ words: [String]) -> [String] {
+    var faults: [String] = []
+    if !run.errors.hasPrefix("vmm: error: ") { faults.append("does not begin with vmm: error:") }
+    if run.errorLines.count != 1 || !run.errors.hasSuffix("\n") { faults.append("is not one line") }
+    if run.errorLines.contains(where: { $0.unicodeScalars.contains(where: \.isControl) }) {
+        faults.append("has control characters")
+    }
+    return faults + words.filter { !run.errors.contains($0) }.map { "lacks \($0.debugDescription)" }
+}
+
+extension Unicode.Scalar {
+    fileprivate var isControl: Bool { properties.generalCategory == .control }
 }
 
 /// What the program is given, and what it should say to that.
