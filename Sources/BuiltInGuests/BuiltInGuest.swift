@@ -1,5 +1,6 @@
 /// A test guest of `Guests/` that is part of the program, so that it runs from any folder.
 public struct BuiltInGuest: Sendable {
+    /// What `vmm run` calls it.
     public let name: String
     /// What it does, in a line.
     public let summary: String

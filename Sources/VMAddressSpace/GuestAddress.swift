@@ -2,6 +2,7 @@
 public struct GuestAddress: Hashable, Sendable {
     public var rawValue: UInt64
 
+    /// - Parameter rawValue: in bytes.
     public init(_ rawValue: UInt64) {
         self.rawValue = rawValue
     }

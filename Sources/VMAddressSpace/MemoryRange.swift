@@ -1,6 +1,7 @@
 /// A non-empty, half-open range of guest-physical addresses. It is stored as its first and its last
 /// byte, so that it can end at 2^64.
 public struct MemoryRange: Hashable, Sendable {
+    /// The address of the first byte in the range.
     public let start: GuestAddress
     /// The address of the last byte in the range.
     public let last: GuestAddress
@@ -19,14 +20,17 @@ public struct MemoryRange: Hashable, Sendable {
         return distance == .max ? .max : distance + 1
     }
 
+    /// Whether `address` is in the range.
     public func contains(_ address: GuestAddress) -> Bool {
         start <= address && address <= last
     }
 
+    /// Whether all of `other` is in the range.
     public func contains(_ other: MemoryRange) -> Bool {
         start <= other.start && other.last <= last
     }
 
+    /// Whether the two share an address.
     public func overlaps(_ other: MemoryRange) -> Bool {
         start <= other.last && other.start <= last
     }

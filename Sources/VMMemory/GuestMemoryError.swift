@@ -3,7 +3,9 @@ import VMAddressSpace
 
 /// An access to guest memory that did not happen.
 public struct GuestMemoryError: Error, Hashable, CustomStringConvertible {
+    /// What was tried.
     public enum Operation: String, Hashable, Sendable { case read, write, map }
+    /// What stood against it.
     public enum Kind: Hashable, Sendable {
         /// There is no RAM at `address`.
         case notMapped
@@ -13,13 +15,16 @@ public struct GuestMemoryError: Error, Hashable, CustomStringConvertible {
         case noHostMemory(Errno)
     }
 
+    /// What was tried.
     public let operation: Operation
     /// The first address at fault.
     public let address: GuestAddress
     /// The length of the whole access, in bytes.
     public let count: UInt64
+    /// What stood against it.
     public let kind: Kind
 
+    /// - Parameter count: of the whole access, in bytes.
     public init(operation: Operation, address: GuestAddress, count: UInt64, kind: Kind) {
         self.operation = operation
         self.address = address

@@ -8,6 +8,7 @@ public struct HostMapping: ~Copyable, @unchecked Sendable {
     // SAFETY: the pointer is to a mapping that only `deinit` removes, and a noncopyable value can only be
     // destroyed once nobody borrows it. What two threads store through it races just as two guest CPUs
     // race on RAM; nothing in the monitor bases its own safety on the contents.
+    /// The address of its first byte, page-aligned.
     public let baseAddress: UnsafeMutableRawPointer
     /// In bytes.
     public let count: Int

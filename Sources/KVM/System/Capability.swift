@@ -2,6 +2,7 @@ import CKVM
 
 /// A capability of KVM, as `KVM_CHECK_EXTENSION` knows it (KVM API document, section 4.4).
 public struct Capability: RawRepresentable, Hashable, Sendable {
+    /// Its number in `linux/kvm.h`.
     public let rawValue: Int32
 
     public init(rawValue: Int32) {
@@ -13,11 +14,14 @@ extension Capability {
     /// What the monitor does with one, and what it does on a host without it.
     public struct Use: Sendable {
         public let capability: Capability
+        /// The kernel document's name for it.
         public let name: String
+        /// What the monitor does with it.
         public let purpose: String
         /// What happens on a host without it; nil where the monitor cannot do without.
         public let fallback: String?
 
+        /// Whether the monitor refuses a host without it.
         public var isRequired: Bool { fallback == nil }
 
         fileprivate init(_ capability: Capability, _ name: String, _ purpose: String, else fallback: String?) {
@@ -28,32 +32,58 @@ extension Capability {
         }
     }
 
+    /// Guest memory from the monitor's mappings.
     public static let userMemory = Capability(rawValue: KVM_CAP_USER_MEMORY)
+    /// Real mode on Intel processors.
     public static let setTSSAddress = Capability(rawValue: KVM_CAP_SET_TSS_ADDR)
+    /// The processor features a guest sees.
     public static let extendedCPUID = Capability(rawValue: KVM_CAP_EXT_CPUID)
+    /// Removing memory slots.
     public static let destroyMemoryRegionWorks = Capability(rawValue: KVM_CAP_DESTROY_MEMORY_REGION_WORKS)
+    /// Adjoining memory slots.
     public static let joinMemoryRegionsWorks = Capability(rawValue: KVM_CAP_JOIN_MEMORY_REGIONS_WORKS)
+    /// Halted and waiting processors.
     public static let mpState = Capability(rawValue: KVM_CAP_MP_STATE)
+    /// Stopping a processor at any moment.
     public static let immediateExit = Capability(rawValue: KVM_CAP_IMMEDIATE_EXIT)
+    /// How many memory slots a VM can have.
     public static let memorySlotCount = Capability(rawValue: KVM_CAP_NR_MEMSLOTS)
+    /// Pending exceptions and interrupts.
     public static let vcpuEvents = Capability(rawValue: KVM_CAP_VCPU_EVENTS)
 
+    /// Interrupt controllers in the kernel.
     public static let irqchip = Capability(rawValue: KVM_CAP_IRQCHIP)
+    /// Local APICs alone in the kernel.
     public static let splitIRQChip = Capability(rawValue: KVM_CAP_SPLIT_IRQCHIP)
+    /// Interrupts by message.
     public static let signalMSI = Capability(rawValue: KVM_CAP_SIGNAL_MSI)
+    /// The 8254 timer in the kernel.
     public static let pit = Capability(rawValue: KVM_CAP_PIT2)
+    /// Where Intel real mode keeps its page table.
     public static let setIdentityMapAddress = Capability(rawValue: KVM_CAP_SET_IDENTITY_MAP_ADDR)
+    /// How many vCPUs run well.
     public static let recommendedVCPUs = Capability(rawValue: KVM_CAP_NR_VCPUS)
+    /// How many vCPUs a VM can have.
     public static let maximumVCPUs = Capability(rawValue: KVM_CAP_MAX_VCPUS)
+    /// ROM.
     public static let readOnlyMemory = Capability(rawValue: KVM_CAP_READONLY_MEM)
+    /// The address of each of the last exits.
     public static let syncRegisters = Capability(rawValue: KVM_CAP_SYNC_REGS)
+    /// Ends of level-triggered interrupts.
     public static let interruptRouting = Capability(rawValue: KVM_CAP_IRQ_ROUTING)
+    /// APIC timers by TSC deadline.
     public static let tscDeadlineTimer = Capability(rawValue: KVM_CAP_TSC_DEADLINE_TIMER)
+    /// The TSC frequency a guest is told.
     public static let tscFrequency = Capability(rawValue: KVM_CAP_GET_TSC_KHZ)
+    /// Saving the paravirtual clock.
     public static let adjustClock = Capability(rawValue: KVM_CAP_ADJUST_CLOCK)
+    /// Saving extended processor state.
     public static let xsave = Capability(rawValue: KVM_CAP_XSAVE)
+    /// Saving processor state beyond 4 KiB (AMX).
     public static let xsave2 = Capability(rawValue: KVM_CAP_XSAVE2)
+    /// Saving XCR0.
     public static let xcrs = Capability(rawValue: KVM_CAP_XCRS)
+    /// Saving debug registers.
     public static let debugRegisters = Capability(rawValue: KVM_CAP_DEBUGREGS)
 
     /// Every capability the monitor uses, the required ones first.

@@ -42,6 +42,7 @@ public struct KVMSystem: ~Copyable, Sendable {
         max(0, ckvm_ioctl(descriptor.rawValue, CKVM_CHECK_EXTENSION, UInt(capability.rawValue)))
     }
 
+    /// Whether the host has the capability at all.
     public func has(_ capability: Capability) -> Bool {
         value(of: capability) > 0
     }

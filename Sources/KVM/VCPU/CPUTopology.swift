@@ -3,6 +3,7 @@
 public struct CPUTopology: Hashable, Sendable {
     /// The vCPU's id, which is its APIC id too.
     public let id: UInt32
+    /// How many vCPUs the machine has.
     public let count: Int
 
     /// - Parameter count: at least 1.

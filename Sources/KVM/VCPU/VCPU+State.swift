@@ -1,12 +1,19 @@
 import CKVM
 
 // The kernel's own structures, under the names of the state they hold.
+/// RAX to R15, RIP and RFLAGS.
 public typealias GeneralRegisters = kvm_regs
+/// Segments, descriptor tables, control registers, EFER and the APIC base.
 public typealias SpecialRegisters = kvm_sregs
+/// The x87 and SSE registers.
 public typealias FPUState = kvm_fpu
+/// XCR0 and its kin.
 public typealias ExtendedControlRegisters = kvm_xcrs
+/// Exceptions, interrupts, NMIs and SMIs that are pending or being delivered.
 public typealias VCPUEvents = kvm_vcpu_events
+/// DR0 to DR3, DR6 and DR7.
 public typealias DebugRegisters = kvm_debugregs
+/// The index and the value of a model-specific register.
 public typealias MSREntry = kvm_msr_entry
 
 /// Whether a processor runs, waits or sleeps (KVM API document, section 4.38).
@@ -22,10 +29,13 @@ public enum MPState: UInt32, Hashable, Sendable {
 
 /// Register state, read and written while the vCPU does not run.
 extension VCPU {
+    /// Reads RAX to R15, RIP and RFLAGS.
+    /// - Throws: `KVMError.call`, as all of these do.
     public func generalRegisters() throws(KVMError) -> GeneralRegisters {
         try descriptor.get(.getRegisters, CKVM_GET_REGS, zero: GeneralRegisters(), about: "vCPU \(id)")
     }
 
+    /// Sets RAX to R15, RIP and RFLAGS.
     public func setGeneralRegisters(_ registers: GeneralRegisters) throws(KVMError) {
         try descriptor.set(.setRegisters, CKVM_SET_REGS, registers, about: "vCPU \(id)")
     }
@@ -35,6 +45,8 @@ extension VCPU {
         try descriptor.get(.getSpecialRegisters, CKVM_GET_SREGS, zero: SpecialRegisters(), about: "vCPU \(id)")
     }
 
+    /// Sets them all.
+    /// - Throws: `KVMError.call` with `EINVAL` for a combination that the processor does not know.
     public func setSpecialRegisters(_ registers: SpecialRegisters) throws(KVMError) {
         try descriptor.set(.setSpecialRegisters, CKVM_SET_SREGS, registers, about: "vCPU \(id)")
     }
@@ -44,6 +56,7 @@ extension VCPU {
         try descriptor.get(.getFPU, CKVM_GET_FPU, zero: FPUState(), about: "vCPU \(id)")
     }
 
+    /// Sets the x87 and SSE registers.
     public func setFPU(_ state: FPUState) throws(KVMError) {
         try descriptor.set(.setFPU, CKVM_SET_FPU, state, about: "vCPU \(id)")
     }
@@ -53,6 +66,7 @@ extension VCPU {
         try descriptor.get(.getXCRs, CKVM_GET_XCRS, zero: ExtendedControlRegisters(), about: "vCPU \(id)")
     }
 
+    /// Sets XCR0. Needs `Capability.xcrs`.
     public func setExtendedControlRegisters(_ registers: ExtendedControlRegisters) throws(KVMError) {
         try descriptor.set(.setXCRs, CKVM_SET_XCRS, registers, about: "vCPU \(id)")
     }
@@ -62,6 +76,7 @@ extension VCPU {
         try descriptor.get(.getEvents, CKVM_GET_VCPU_EVENTS, zero: VCPUEvents(), about: "vCPU \(id)")
     }
 
+    /// Sets what is pending.
     public func setEvents(_ events: VCPUEvents) throws(KVMError) {
         try descriptor.set(.setEvents, CKVM_SET_VCPU_EVENTS, events, about: "vCPU \(id)")
     }
@@ -71,6 +86,7 @@ extension VCPU {
         try descriptor.get(.getDebugRegisters, CKVM_GET_DEBUGREGS, zero: DebugRegisters(), about: "vCPU \(id)")
     }
 
+    /// Sets them all. Needs `Capability.debugRegisters`.
     public func setDebugRegisters(_ registers: DebugRegisters) throws(KVMError) {
         try descriptor.set(.setDebugRegisters, CKVM_SET_DEBUGREGS, registers, about: "vCPU \(id)")
     }
@@ -81,6 +97,7 @@ extension VCPU {
         return MPState(rawValue: state.mp_state)
     }
 
+    /// Makes it run, wait or sleep.
     public func setMPState(_ state: MPState) throws(KVMError) {
         try descriptor.set(
             .setMPState, CKVM_SET_MP_STATE, kvm_mp_state(mp_state: state.rawValue), about: "vCPU \(id)")

@@ -18,6 +18,7 @@ struct VCPUTraits: Sendable {
 public struct VCPU: ~Copyable, @unchecked Sendable {
     // SAFETY: the run page is mapped until `deinit`, which cannot happen while any thread borrows the value. The
     // kernel and the running thread write it by turns; other threads touch `immediate_exit` alone, atomically.
+    /// Its number in its VM, which is its APIC id.
     public let id: UInt32
     @usableFromInline let descriptor: KVMDescriptor
     @usableFromInline let runPage: UnsafeMutablePointer<kvm_run>

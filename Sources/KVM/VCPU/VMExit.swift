@@ -44,10 +44,13 @@ public enum VMExit {
     /// `count` accesses of `size` bytes to one port (more than one for string instructions).
     @frozen
     public struct PortIO {
+        /// Whether the guest wrote; otherwise it reads.
         public let isWrite: Bool
         /// 1, 2 or 4 bytes.
         public let size: UInt8
+        /// The number of the port.
         public let port: UInt16
+        /// How many accesses.
         public let count: UInt32
         /// The first access's value: what a write wrote, and for a read what the guest is to get.
         @inlinable
@@ -80,7 +83,9 @@ public enum VMExit {
     /// An access to a guest-physical address without memory.
     @frozen
     public struct MMIO {
+        /// Whether the guest wrote; otherwise it reads.
         public let isWrite: Bool
+        /// Guest-physical.
         public let address: UInt64
         /// 1...8, in bytes.
         public let size: UInt8
@@ -94,8 +99,10 @@ public enum VMExit {
         }
     }
 
+    /// An access to a model-specific register that the kernel was told to pass on.
     @frozen
     public struct MSRAccess {
+        /// The register's number.
         public let index: UInt32
         /// The kernel's structure: the value, and `error` to be set to 1 to raise #GP in the guest.
         public let access: UnsafeMutablePointer<ckvm_exit_msr>
@@ -104,7 +111,9 @@ public enum VMExit {
     /// The kernel gave up: `suberror` says in what, `data` is what it adds.
     @frozen
     public struct InternalError {
+        /// `KVM_INTERNAL_ERROR_*`.
         public let suberror: UInt32
+        /// Up to 16 numbers whose meaning depends on `suberror`.
         public let data: UnsafeBufferPointer<UInt64>
     }
 

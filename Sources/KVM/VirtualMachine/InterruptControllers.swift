@@ -64,6 +64,7 @@ extension VirtualMachine {
         try descriptor.get(.getClock, CKVM_GET_CLOCK, zero: VMClock())
     }
 
+    /// Sets the clock that guests read on. Needs `Capability.adjustClock`.
     public func setClock(_ clock: VMClock) throws(KVMError) {
         try descriptor.set(.setClock, CKVM_SET_CLOCK, clock)
     }

@@ -2,11 +2,13 @@ import VMAddressSpace
 
 /// The number of a memory slot in its VM. Numbers of removed slots are used again, the lowest first.
 public struct MemorySlotID: Hashable, Sendable {
+    /// The kernel's number for it.
     public let rawValue: UInt32
 }
 
 /// A range of guest-physical addresses and the monitor's memory behind it (KVM API document, section 4.35).
 public struct MemorySlot: Sendable {
+    /// What a slot is for (`KVM_MEM_*`).
     public struct Flags: OptionSet, Hashable, Sendable {
         public let rawValue: UInt32
 
@@ -24,8 +26,12 @@ public struct MemorySlot: Sendable {
     public var range: MemoryRange
     /// The page-aligned address of the memory behind the first byte, as an integer: a slot owns no memory.
     public var hostAddress: UInt
+    /// What it is for.
     public var flags: Flags
 
+    /// - Parameters:
+    ///   - range: guest-physical.
+    ///   - hostAddress: of the memory behind its first byte.
     public init(range: MemoryRange, hostAddress: UInt, flags: Flags = []) {
         self.range = range
         self.hostAddress = hostAddress

@@ -1,8 +1,10 @@
 /// A number of bytes as people write it: `4096`, `0x1000`, `512K`, `64M`, `1G`, `2T` (powers of 1024; a trailing
 /// `B` or `iB` and the case do not matter).
 public struct ByteSize: Hashable, Sendable {
+    /// In bytes.
     public var bytes: UInt64
 
+    /// - Parameter bytes: any number, zero too.
     public init(bytes: UInt64) {
         self.bytes = bytes
     }

@@ -2,12 +2,15 @@ import VMAddressSpace
 
 /// A guest-physical address as people write it: `0x100000`, or a decimal number with or without a unit (`1M`).
 public struct HexAddress: Hashable, Sendable {
+    /// Guest-physical.
     public var address: GuestAddress
 
+    /// - Parameter address: guest-physical.
     public init(_ address: GuestAddress) {
         self.address = address
     }
 
+    /// - Returns: nil for what `ByteSize` does not take.
     public init?(_ text: String) {
         guard let size = ByteSize(text) else { return nil }
         self.address = GuestAddress(size.bytes)

@@ -19,7 +19,9 @@ public struct MachineConfiguration: Hashable, Encodable, Sendable {
     public var modules: [Module]
     /// RAM, in bytes: a multiple of 4096.
     public var memory: ByteSize
+    /// How many CPUs: at least 1.
     public var cpus: Int
+    /// Where the interrupt controllers are.
     public var irqchip: IRQChip
     /// Whether there is an 8254 timer in the kernel; needs `irqchip` to be `.full`.
     public var pit: Bool
@@ -30,10 +32,12 @@ public struct MachineConfiguration: Hashable, Encodable, Sendable {
 
     /// A file given to the guest beside its image.
     public struct Module: Hashable, Encodable, Sendable {
+        /// The file.
         public var path: String
         /// Its string in the boot information. Nil for its path.
         public var commandLine: String?
 
+        /// - Parameter commandLine: nil for the path.
         public init(path: String, commandLine: String? = nil) {
             self.path = path
             self.commandLine = commandLine
@@ -54,6 +58,7 @@ public struct MachineConfiguration: Hashable, Encodable, Sendable {
         case none
     }
 
+    /// What is left out is as usual: 128 MiB, one CPU, the interrupt controllers in the kernel, no time limit.
     public init(
         guest: String, format: ImageFormat? = nil, loadAddress: HexAddress? = nil, entry: HexAddress? = nil,
         commandLine: String? = nil, arguments: [String] = [], modules: [Module] = [],
@@ -81,6 +86,8 @@ public struct MachineConfiguration: Hashable, Encodable, Sendable {
         case memory, cpus, irqchip, pit, timeout, kvmDevice
     }
 
+    /// 128 MiB.
     public static let defaultMemory = ByteSize(bytes: 128 << 20)
+    /// Where Linux has it.
     public static let defaultKVMDevice = "/dev/kvm"
 }

@@ -5,6 +5,7 @@ import VMAddressSpace
 public enum RAMLayout {
     /// Where the hole begins: RAM of up to this many bytes is in one piece.
     public static let holeStart: UInt64 = 3 << 30
+    /// Where RAM goes on.
     public static let holeEnd: UInt64 = 4 << 30
 
     /// The most that one memory slot can hold: KVM counts its pages in 31 bits.

@@ -1,7 +1,9 @@
 /// A length of time as people write it: `10` or `10s`, `500ms`, `2m`, `1h`, with a decimal point if they like.
 public struct TimeLimit: Hashable, Sendable {
+    /// At least a millisecond, where it was read from text.
     public var duration: Duration
 
+    /// - Parameter duration: more than zero.
     public init(_ duration: Duration) {
         self.duration = duration
     }

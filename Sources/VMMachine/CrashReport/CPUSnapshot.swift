@@ -6,6 +6,11 @@ struct CPUSnapshot: Sendable {
     let index: Int
     let registers: kvm_regs
     let special: kvm_sregs
+    /// Whether it ran, slept or waited to be started; nil where the host does not say.
+    var mpState: MPState? = nil
+    /// How many bits of a physical address the processor has (CPUID leaf 0x80000008): those above are reserved in page
+    /// tables.
+    var physicalAddressBits = 52
 
     /// How addresses and instructions are taken (Intel SDM volume 3, section 2.2).
     enum Mode: String, Sendable {
@@ -26,7 +31,12 @@ struct CPUSnapshot: Sendable {
 
     var isLongModeActive: Bool { special.efer & 1 << 10 != 0 }
     var isPagingOn: Bool { special.cr0 & 1 << 31 != 0 }
+    var isWriteProtectOn: Bool { special.cr0 & 1 << 16 != 0 }
+    var hasSMEP: Bool { special.cr4 & 1 << 20 != 0 }
+    var hasSMAP: Bool { special.cr4 & 1 << 21 != 0 }
     var interruptsAreOn: Bool { registers.rflags & 1 << 9 != 0 }
+    var isAlignmentCheckOn: Bool { registers.rflags & 1 << 18 != 0 }
+    var ioPrivilegeLevel: UInt8 { UInt8(registers.rflags >> 12 & 3) }
     /// The privilege level that memory accesses are checked at.
     var privilegeLevel: UInt8 { mode == .real ? 0 : mode == .virtual8086 ? 3 : special.ss.dpl }
 
@@ -39,12 +49,26 @@ struct CPUSnapshot: Sendable {
         }
     }
 
+    /// How instructions are decoded: the default size of addresses, in bits.
+    var codeBits: Int { mode == .long64 ? 64 : special.cs.db != 0 ? 32 : 16 }
+
+    /// RSP as far as the stack segment uses it.
+    var stackPointer: UInt64 {
+        mode == .long64 ? registers.rsp : registers.rsp & (special.ss.db != 0 ? 0xffff_ffff : 0xffff)
+    }
+
     /// The address of the instruction before paging.
     var linearInstructionPointer: UInt64 { linear(special.cs, registers.rip) }
-    var linearStackPointer: UInt64 { linear(special.ss, registers.rsp) }
+    var linearStackPointer: UInt64 { linear(special.ss, stackPointer) }
 
+    /// With the base that 64-bit mode ignores for all segments but FS and GS.
     private func linear(_ segment: kvm_segment, _ offset: UInt64) -> UInt64 {
         mode == .long64 ? offset : (segment.base &+ offset) & 0xffff_ffff
+    }
+
+    /// Outside 64-bit mode linear addresses end at 4 GiB and start again.
+    func wrapped(_ linear: UInt64) -> UInt64 {
+        mode == .long64 ? linear : linear & 0xffff_ffff
     }
 
     /// In 64-bit mode an address must repeat its top implemented bit up to bit 63.

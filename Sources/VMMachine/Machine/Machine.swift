@@ -13,6 +13,7 @@ import VMMemory
 /// Every vCPU has a thread of its own. The thread that calls `run()` or `wait()` also watches for a guest that has halted
 /// for good. A machine let go of while it runs is stopped.
 public final class Machine: Sendable {
+    /// What it was made from.
     public let configuration: MachineConfiguration
     /// The format the image was loaded as.
     public let format: ImageFormat

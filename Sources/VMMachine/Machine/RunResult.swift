@@ -2,6 +2,7 @@ import VMDevices
 
 /// How a run went.
 public struct RunResult: Sendable {
+    /// How it ended.
     public let outcome: Outcome
     /// How often each kind of exit came, over all vCPUs, by the names that `--report` uses.
     public let exits: [(kind: String, count: UInt64)]

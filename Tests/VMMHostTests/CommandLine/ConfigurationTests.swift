@@ -58,7 +58,7 @@ import Testing
 
     @Test(arguments: [
         ["hello"], everyFlag, ["-m", "4096", "--timeout", "1500ms", "hello"], ["-m", "3T", "--timeout", "2h", "hello"],
-        ["--timeout", "0.5ms", "hello"], ["--timeout", "1.0005s", "hello"],
+        ["--timeout", "1ms", "hello"], ["--timeout", "1.0005s", "hello"],
         ["-i", "a,b,c", "-p", "quotes \" and \\ and / and \u{1}", "größe"],
     ])
     func `what is printed can be read again and gives the same`(flags: [String]) throws {

@@ -45,6 +45,7 @@ import Testing
         Refusal(["run", "--entry", "0xno", "hello16"], ["0xno", "--entry"]),
         Refusal(["run", "--timeout", "soon", "hello"], ["soon", "--timeout"]),
         Refusal(["run", "--timeout", "0", "hello"], ["0", "--timeout"]),
+        Refusal(["run", "--timeout", "0.5ms", "hello"], ["0.5ms", "--timeout"]),
         Refusal(["run", "--bogus", "hello"], ["--bogus"]),
         Refusal(["run", "-z", "hello"], ["-z"]),
         Refusal(["run", "hello", "surplus"], ["surplus"]),
@@ -81,7 +82,7 @@ import Testing
     @Test(arguments: [
         Refusal(
             ["run", "--kvm-device", "/nonexistent", "hello"], 69, ["/nonexistent", "ENOENT", "kvm_intel", "kvm_amd"]),
-        Refusal(["run", "--kvm-device", "/dev/null", "hello"], 69, ["/dev/null", "not a KVM device", "--kvm-device"]),
+        Refusal(["run", "--kvm-device", "/dev/null", "hello"], 69, ["/dev/null", "not a KVM device", "/dev/kvm"]),
         Refusal(["run", "--kvm-device", "/", "hello"], 69, ["/", "KVM device"]),
     ])
     func `a device that is not KVM's is refused`(refusal: Refusal) throws {
