@@ -66,14 +66,14 @@ struct CPUSnapshot: Sendable {
         mode == .long64 ? offset : (segment.base &+ offset) & 0xffff_ffff
     }
 
-    /// Outside 64-bit mode linear addresses end at 4 GiB and start again.
+    /// Outside long mode linear addresses end at 4 GiB and start again.
     func wrapped(_ linear: UInt64) -> UInt64 {
-        mode == .long64 ? linear : linear & 0xffff_ffff
+        isLongModeActive ? linear : linear & 0xffff_ffff
     }
 
-    /// In 64-bit mode an address must repeat its top implemented bit up to bit 63.
+    /// In long mode an address must repeat its top implemented bit up to bit 63.
     func isCanonical(_ address: UInt64) -> Bool {
-        guard mode == .long64 else { return true }
+        guard isLongModeActive else { return true }
         let unused: Int64 = special.cr4 & 1 << 12 != 0 ? 7 : 16
         let signed = Int64(bitPattern: address)
         return (signed << unused) >> unused == signed

@@ -1,11 +1,21 @@
 /// One exit as a line of text.
 enum ExitText {
-    static func line(_ exit: ExitRecord, _ view: GuestView) -> String {
+    /// - Parameter isLost: whether the registers say nothing about the guest, this last exit included.
+    static func line(_ exit: ExitRecord, _ view: GuestView, isLost: Bool = false) -> String {
         var text = what(exit)
         if exit.count > 1 { text += " (string of \(exit.count), the first)" }
         if exit.repetitions > 0 { text += " and \(exit.repetitions) more, this the last" }
-        if exit.instructionPointer != 0 { text += "  rip \(view.name(exit.instructionPointer))" }
+        if exit.instructionPointer != 0, !isLost || exit.kind != .shutdown {
+            text += "  rip \(place(exit.instructionPointer, view, isLost))"
+        }
         return text
+    }
+
+    /// Records hold an offset in a code segment that is not known any more: it has a name only where that segment, by the
+    /// present one, starts at zero.
+    private static func place(_ rip: UInt64, _ view: GuestView, _ isLost: Bool) -> String {
+        let isFlat = view.cpu.mode == .long64 || view.cpu.special.cs.base == 0
+        return isLost || isFlat ? view.name(rip) : Hex.short(rip)
     }
 
     private static func what(_ exit: ExitRecord) -> String {
@@ -23,10 +33,15 @@ enum ExitText {
         case .shutdown: "shutdown"
         case .internalError: "internal error"
         case .failedEntry: "failed entry"
-        case .systemEvent: "system event \(exit.address)"
+        case .systemEvent: "system event\(number(exit))"
         case .memoryFault: "memory fault at \(address)"
-        case .other: "exit reason \(exit.address)"
+        case .other: "exit\(number(exit, " reason"))"
         }
+    }
+
+    /// The number of what happened, where it was recorded.
+    private static func number(_ exit: ExitRecord, _ word: String = "") -> String {
+        exit.address == 0 ? "" : "\(word) \(exit.address)"
     }
 
     /// What a byte to or from a port is as text: most are the serial port's.

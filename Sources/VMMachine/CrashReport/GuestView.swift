@@ -19,7 +19,7 @@ struct GuestView: Sendable {
     func bytes(at linear: UInt64, count: Int) -> [UInt8] {
         var bytes: [UInt8] = []
         while bytes.count < count {
-            let address = linear &+ UInt64(bytes.count)
+            let address = cpu.wrapped(linear &+ UInt64(bytes.count))
             let toPageEnd = 4096 - Int(address & 4095)
             let piece = min(count - bytes.count, toPageEnd)
             guard case .mapped(let physical, _) = walk(address).result,
@@ -37,14 +37,29 @@ struct GuestView: Sendable {
         return bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
     }
 
+    /// Whether there is a byte of RAM behind a linear address.
+    func isReadable(_ linear: UInt64) -> Bool {
+        !bytes(at: linear, count: 1).isEmpty
+    }
+
     func hasRAM(at physical: UInt64) -> Bool {
         memory.contains(GuestAddress(physical), count: 1)
     }
 
+    /// Why an access of the processor's to a linear address fails, as the predicate of a sentence about that address; nil
+    /// where it does not. A page without RAM behind it is not a fault on any processor, yet nothing good comes of it.
+    /// - Parameter level: the privilege level of the access; the CPU's own where nil.
+    func objection(to access: PageWalk.Access, at linear: UInt64, level: UInt8? = nil) -> String? {
+        let walk = walk(cpu.wrapped(linear))
+        if let objection = walk.objection(to: access, by: cpu, level: level) { return objection }
+        guard case .mapped(let physical, _) = walk.result, !hasRAM(at: physical) else { return nil }
+        return "has no memory behind it (guest-physical \(Hex.short(physical)))"
+    }
+
     /// `0x100020 (level_three+0x4)`, or the address alone.
     func name(_ address: UInt64) -> String {
-        let hex = "0x" + String(address, radix: 16)
+        let hex = Hex.short(address)
         guard let symbol = symbols?.symbol(at: address) else { return hex }
-        return "\(hex) (\(symbol.name)+0x\(String(symbol.offset, radix: 16)))"
+        return "\(hex) (\(symbol.name)+\(Hex.short(symbol.offset)))"
     }
 }

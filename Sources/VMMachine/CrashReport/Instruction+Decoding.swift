@@ -82,7 +82,6 @@ extension Instruction {
             guard let third = reader.next() else { return false }
             map = Self.map(numbered: second & 0x1f)
             rex = ~second >> 5 & 7 | third >> 4 & 8
-            // REX orders these bits the other way round: R is bit 2 in both, X bit 1, B bit 0.
             last = third
         } else {
             rex = ~second >> 5 & 4

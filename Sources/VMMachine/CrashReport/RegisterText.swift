@@ -2,12 +2,37 @@ import CKVM
 
 /// Registers as lines of text.
 enum RegisterText {
-    static func lines(_ cpu: CPUSnapshot, _ view: GuestView) -> [String] {
-        [
+    static func lines(_ view: GuestView) -> [String] {
+        let cpu = view.cpu
+        let rip = place("rip", cpu.registers.rip, cpu.linearInstructionPointer, view)
+        let rsp = place("rsp", cpu.registers.rsp, cpu.linearStackPointer, view)
+        return [
             "\(cpu.mode.rawValue), CPL \(cpu.privilegeLevel), interrupts \(cpu.interruptsAreOn ? "on" : "off"), "
                 + "paging \(cpu.isPagingOn ? "on" : "off")",
-            "rip \(view.name(cpu.registers.rip)), rsp \(view.name(cpu.registers.rsp))",
+            "\(rip), \(rsp)",
         ] + general(cpu) + segments(cpu.special) + control(cpu.special)
+    }
+
+    /// Another CPU, in a line.
+    static func summary(_ view: GuestView) -> String {
+        let cpu = view.cpu
+        let state =
+            switch cpu.mpState {
+            case .uninitialized?: ", waits to be initialized, never started"
+            case .initReceived?: ", waits for its start-up message"
+            case .startupReceived?: ", about to start"
+            case .halted?: ", halted"
+            case .runnable?, nil: ""
+            }
+        return "vCPU \(cpu.index): \(cpu.mode.rawValue), CPL \(cpu.privilegeLevel), "
+            + "interrupts \(cpu.interruptsAreOn ? "on" : "off"), "
+            + place("rip", cpu.registers.rip, cpu.linearInstructionPointer, view) + state
+    }
+
+    /// Names are those of linear addresses: a register is one only where its segment starts at zero.
+    private static func place(_ name: String, _ value: UInt64, _ linear: UInt64, _ view: GuestView) -> String {
+        value == linear
+            ? "\(name) \(view.name(value))" : "\(name) \(Hex.short(value)) (linear \(view.name(linear)))"
     }
 
     private static func general(_ cpu: CPUSnapshot) -> [String] {
@@ -40,7 +65,7 @@ enum RegisterText {
     private static func kind(_ segment: kvm_segment) -> String {
         guard segment.present != 0, segment.unusable == 0 else { return "unusable" }
         guard segment.s != 0 else { return "system type \(segment.type)" }
-        guard segment.type & 8 != 0 else { return "data, DPL \(segment.dpl)" }
+        guard segment.type & 8 != 0 else { return "\(segment.type & 2 != 0 ? "" : "read-only ")data, DPL \(segment.dpl)" }
         return "code\(segment.l != 0 ? "64" : segment.db != 0 ? "32" : "16"), DPL \(segment.dpl)"
     }
 

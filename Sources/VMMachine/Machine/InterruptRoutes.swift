@@ -16,11 +16,19 @@ final class InterruptRoutes: Sendable {
     func set(pin: Int, _ message: InterruptMessage?) {
         messages.withLock { messages in
             messages[pin] = message
-            let routes = messages.sorted { $0.key < $1.key }.map { pin, message in
-                InterruptRoute.message(gsi: UInt32(pin), address: message.address, data: message.data)
+            if !apply(messages) {
+                // A guest can compose a message that the kernel refuses, as no local APIC would take it. The kernel takes
+                // all routes or none, so that one is left out.
+                messages[pin] = nil
+                _ = apply(messages)
             }
-            // A message the kernel refuses is one that no local APIC would take.
-            try? vm.vm.setInterruptRoutes(routes)
         }
+    }
+
+    private func apply(_ messages: [Int: InterruptMessage]) -> Bool {
+        let routes = messages.sorted { $0.key < $1.key }.map { pin, message in
+            InterruptRoute.message(gsi: UInt32(pin), address: message.address, data: message.data)
+        }
+        return (try? vm.vm.setInterruptRoutes(routes)) != nil
     }
 }

@@ -20,9 +20,12 @@ extension Machine {
         let symbols = SymbolTable(image)
         var views: [GuestView] = []
         for processor in processors {
-            let cpu = CPUSnapshot(
+            var cpu = CPUSnapshot(
                 index: processor.index, registers: try processor.vcpu.generalRegisters(),
                 special: try processor.vcpu.specialRegisters())
+            // What is nice to know must not cost the report.
+            if let state = try? processor.vcpu.mpState() { cpu.mpState = state }
+            if let cpuid = try? processor.vcpu.cpuid() { cpu.physicalAddressBits = cpuid.physicalAddressBits }
             views.append(GuestView(cpu: cpu, memory: memory, symbols: symbols))
         }
         return CrashReport(

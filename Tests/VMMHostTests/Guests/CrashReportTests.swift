@@ -7,7 +7,7 @@ import Testing
         let kind: String
         /// What the guest prints first.
         let announcement: String
-        /// What follows "vmm: guest crashed: vCPU 0 ", in order; addresses vary.
+        /// The words that matter of what follows "vmm: guest crashed: vCPU 0 ", in order.
         let sentence: [String]
         /// The functions, the innermost first.
         let backtrace: [String]
@@ -19,10 +19,7 @@ import Testing
         static let all = [
             Crash(
                 kind: "ud2", announcement: "execute ud2",
-                sentence: [
-                    "executed ud2, an invalid opcode (#UD), at 0x", " (execute_undefined_instruction+0x",
-                    "but no interrupt table is loaded (IDT limit 0): a triple fault",
-                ],
+                sentence: ["ud2", "#UD", " (execute_undefined_instruction+0x", "interrupt table", "triple fault"],
                 backtrace: [
                     "execute_undefined_instruction", "check_invariants", "fault_by_ud2", "guest_main", "_start",
                 ],
@@ -33,9 +30,8 @@ import Testing
             Crash(
                 kind: "null", announcement: "read through a null pointer",
                 sentence: [
-                    "used a null pointer: accessed 0x10 at 0x", " (queue_length+0x",
-                    "which is not mapped: its PT entry is not present (#PF)",
-                    "but no interrupt table is loaded (IDT limit 0): a triple fault",
+                    "null pointer", "0x10", " (queue_length+0x", "PT entry is not present", "#PF", "interrupt table",
+                    "triple fault",
                 ],
                 backtrace: ["queue_length", "pending_requests", "fault_by_null_pointer", "guest_main", "_start"],
                 lines: [
@@ -45,9 +41,7 @@ import Testing
             Crash(
                 kind: "stack", announcement: "overflow the stack",
                 sentence: [
-                    "ran off its stack at 0x", " (count_nodes+0x", "rsp is 0x",
-                    "is not mapped: its PT entry is not present (#PF)",
-                    "but no interrupt table is loaded (IDT limit 0): a triple fault",
+                    "stack", " (count_nodes+0x", "PT entry is not present", "#PF", "interrupt table", "triple fault",
                 ],
                 backtrace: ["count_nodes", "count_nodes", "count_nodes", "count_nodes"],
                 lines: [
@@ -56,7 +50,7 @@ import Testing
                 ]),
             Crash(
                 kind: "wild-jump", announcement: "call a function at 0xdeadb000",
-                sentence: ["jumped to 0xdeadb000: guest-physical 0xdeadb000 has no memory"],
+                sentence: ["jumped to 0xdeadb000", "no memory"],
                 backtrace: ["", "start_device", "fault_by_wild_jump", "guest_main", "_start"],
                 lines: [
                     "cannot be read: there is no memory at 0xdeadb000", "page walk for rip, 0xdeadb000:",
@@ -64,10 +58,7 @@ import Testing
                 ]),
             Crash(
                 kind: "div", announcement: "divide by zero",
-                sentence: [
-                    "executed ud2, an invalid opcode (#UD), at 0x", " (broken_divide_handler+0x",
-                    "but the interrupt table ends before vector 6", ": a triple fault",
-                ],
+                sentence: ["ud2", "#UD", " (broken_divide_handler+0x", "vector 6", "triple fault"],
                 backtrace: ["broken_divide_handler", "average", "fault_by_division", "guest_main", "_start"],
                 lines: ["page walk for rip, 0x", "=> guest-physical 0x1", "out8 0x3f8 <- 0x0a", "shutdown  rip 0x"]),
         ]

@@ -13,7 +13,7 @@ import Testing
     }
 
     @Test(arguments: [
-        "hello", "{", #"{"guest": "hello""#, #"{"guest": "hello"} {}"#, #"{"guest": hello}"#, "{guest: 1}", "\u{0}",
+        "", "hello", "{", #"{"guest": "hello""#, #"{"guest": "hello"} {}"#, #"{"guest": hello}"#, "{guest: 1}", "\u{0}",
         #"{"guest": "hello", "cpus": }"#,
     ])
     func `text that is not JSON is refused`(text: String) throws {
@@ -28,7 +28,7 @@ import Testing
     @Test func `a file larger than any configuration is refused`() throws {
         let folder = try TemporaryFolder()
         let file = try folder.file("machine.json", "{".utf8, size: 1 << 40)
-        expectRefusal(try VMMProgram.run(["run", "--config", file]), 65, ["--config", file, "more than"])
+        expectRefusal(try VMMProgram.run(["run", "--config", file]), 64, ["--config", file, "1 MiB"])
     }
 
     @Test(arguments: ["[]", #""hello""#, "1", "null"])
@@ -75,11 +75,13 @@ import Testing
         try expectRefused(#"{"guest": "hello", \#(wrong.members)}"#, wrong.words)
     }
 
-    @Test func `the guest must be there and be text`() throws {
-        try expectRefused("{}", ["guest", "missing"])
-        try expectRefused(#"{"cpus": 1}"#, ["guest", "missing"])
+    @Test func `the guest must be text and named in the file or on the command line`() throws {
         try expectRefused(#"{"guest": 5}"#, ["guest", "string"])
-        try expectRefused(#"{"guest": null}"#, ["guest", "null"])
+        for text in ["{}", #"{"cpus": 1}"#, #"{"guest": ""}"#] {
+            let folder = try TemporaryFolder()
+            let file = try folder.file("machine.json", text)
+            expectRefusal(try VMMProgram.run(["run", "--config", file]), 64, ["no GUEST", file, "guest"])
+        }
     }
 
     /// What only makes no sense together is found out as for flags.
