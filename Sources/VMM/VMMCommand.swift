@@ -19,15 +19,15 @@ struct VMMCommand: ParsableCommand {
             var command = try parseAsRoot()
             try command.run()
         } catch let failure as Failure {
-            StandardError.write("vmm: error: \(failure.message)")
+            StandardError.report(failure.message)
             exit(failure.status)
         } catch let status as ExitCode {
             exit(ExitStatus(rawValue: status.rawValue))
         } catch {
             guard exitCode(for: error) != .success else { exit(withError: error) }
-            // The parser adds hints on lines of their own; scripts want one line.
-            let message = message(for: error).split(separator: "\n").first ?? "the command line makes no sense"
-            StandardError.write("vmm: error: \(message); see 'vmm help' or 'vmm help run'")
+            // The parser lists choices on lines of their own.
+            let message = message(for: error).replacing("\n  - ", with: " ")
+            StandardError.report("\(message); see 'vmm help' or 'vmm help run'")
             exit(.usage)
         }
     }

@@ -3,18 +3,12 @@ import Testing
 @testable import VMMachine
 
 @Suite struct DiagnosisTests {
-    /// A guest in 64-bit mode with its first MiB mapped, at 0x8000 with this code, its stack at 0x9000.
     private func makeGuest(code: [UInt8] = [0x90]) throws -> GuestFixture {
-        var guest = try GuestFixture()
-        try guest.mapIdentity()
-        guest.registers.rip = 0x8000
-        guest.registers.rsp = 0x9000
-        try guest.memory.write(code, at: .init(0x8000))
-        return guest
+        try GuestFixture(code: code)
     }
 
     private func sentence(_ guest: GuestFixture) -> String {
-        Diagnosis(view: guest.view).tripleFault()
+        guest.sentence
     }
 
     @Test(
@@ -39,17 +33,17 @@ import Testing
 
     @Test func runningOffTheStackIsCalledThat() throws {
         var guest = try makeGuest(code: [0x55])
-        guest.registers.rsp = 0x9000
         guest.special.cr2 = 0x8ff8
         try guest.put(0, at: 0x4000 + 8 * 8)
         guest.registers.rip = 0xa000
+        try guest.memory.write([0x55], at: .init(0xa000))
         #expect(sentence(guest).contains("ran off its stack"))
     }
 
     @Test func aFetchFromAnUnmappedPageIsAJump() throws {
         var guest = try makeGuest()
         guest.registers.rip = 0x20_0000
-        #expect(sentence(guest).contains("jumped to 0x200000, which is not mapped (PD entry not present"))
+        #expect(sentence(guest).contains("jumped to 0x200000, which is not mapped: its PD entry is not present"))
     }
 
     @Test func aFetchFromANonCanonicalAddressIsAJump() throws {
@@ -81,6 +75,7 @@ import Testing
 
     @Test func aHandlerThatIsNotMappedIsNamed() throws {
         var guest = try makeGuest(code: [0x0f, 0x0b])
+        try guest.putGDT()
         guest.special.idt.base = 0xb000
         guest.special.idt.limit = 0xfff
         // An interrupt gate, present, to 0x08:0x00300000.
@@ -90,6 +85,7 @@ import Testing
 
     @Test func anUnusableStackIsBlamedWhenTheGatesAreFine() throws {
         var guest = try makeGuest(code: [0x0f, 0x0b])
+        try guest.putGDT()
         guest.special.idt.base = 0xb000
         guest.special.idt.limit = 0xfff
         try guest.put(0x0000_8e00_0008_8000, at: 0xb000 + 6 * 16)

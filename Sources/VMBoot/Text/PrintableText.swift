@@ -1,6 +1,6 @@
 extension String {
     /// The same with control and line-breaking characters written as `\u{…}`.
-    var escapingControlCharacters: String {
+    package var escapingControlCharacters: String {
         guard unicodeScalars.contains(where: \.isUnprintable) else { return self }
         var printable = ""
         for scalar in unicodeScalars {

@@ -82,9 +82,9 @@ enum ConfigurationFile {
         case is Bool.Type: "true or false"
         case is Int.Type, is UInt64.Type: "integer"
         case is Double.Type: "number"
-        case is [String].Type, is [MachineConfiguration.Module].Type: "array"
-        case is [String: Any].Type: "object"
-        default: "\(type)"
+        default:
+            // The decoder names containers by types of its own.
+            "\(type)".hasPrefix("Array") ? "array" : "\(type)".hasPrefix("Dictionary") ? "object" : "\(type)"
         }
     }
 }

@@ -6,13 +6,15 @@ struct GuestsCommand: ParsableCommand {
         commandName: "guests", abstract: "List the built-in guests.",
         discussion: "Each runs by its name: vmm run NAME [-- ARGUMENTS].")
 
-    func run() {
+    func run() throws {
+        var lines: [String] = []
         let width = BuiltInGuest.all.map(\.name.count).max() ?? 0
         for guest in BuiltInGuest.all {
-            print(guest.name + String(repeating: " ", count: width - guest.name.count) + "  " + guest.summary)
+            lines.append(guest.name + String(repeating: " ", count: width - guest.name.count) + "  " + guest.summary)
             if !guest.usage.isEmpty {
-                print(String(repeating: " ", count: width) + "  -- \(guest.usage)")
+                lines.append(String(repeating: " ", count: width) + "  -- \(guest.usage)")
             }
         }
+        try CommandOutput.print(lines.joined(separator: "\n"))
     }
 }

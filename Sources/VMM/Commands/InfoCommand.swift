@@ -19,6 +19,6 @@ struct InfoCommand: ParsableCommand {
         } catch {
             throw Failure(ExitStatus(.kvm(error)), "\(error)")
         }
-        print(json ? try JSONText.make(report) : "\(report)")
+        try CommandOutput.print(json ? try JSONText.make(report) : "\(report)")
     }
 }

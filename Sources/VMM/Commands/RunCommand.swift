@@ -27,7 +27,7 @@ struct RunCommand: ParsableCommand {
     func run() throws {
         let configuration = try options.makeConfiguration()
         if printConfiguration {
-            print(try ConfigurationFile.text(configuration))
+            try CommandOutput.print(try ConfigurationFile.text(configuration))
             return
         }
         let status = try Self.run(configuration, report: report)
@@ -75,23 +75,26 @@ struct RunCommand: ParsableCommand {
     }
 
     private static func status(_ outcome: Outcome, _ control: ControlThread, _ output: StandardOutput) -> ExitStatus {
-        let status = ExitStatus(outcome)
-        // What the guest said is part of its success.
-        if output.failedWith != nil, status == .success || status == .interrupted { return .ioError }
-        guard case .stopped = outcome else { return status }
-        return control.receivedSignal.map(ExitStatus.signal) ?? .interrupted
+        if case .stopped = outcome, output.failedWith == nil {
+            return control.receivedSignal.map(ExitStatus.signal) ?? .interrupted
+        }
+        switch outcome {
+        case .crashed, .failed, .timedOut: return ExitStatus(outcome)
+        // What the guest said is part of how it went.
+        default: return output.failedWith == nil ? ExitStatus(outcome) : .ioError
+        }
     }
 
     private static func describe(_ outcome: Outcome, _ configuration: MachineConfiguration, _ output: StandardOutput) {
         if let errno = output.failedWith {
-            StandardError.write("vmm: error: cannot write the guest's output: \(String(cString: strerror(errno)))")
+            StandardError.report("cannot write the guest's output: \(String(cString: strerror(errno)))")
         }
         switch outcome {
         case .crashed(let report): StandardError.write("vmm: guest crashed: \(report)")
         case .timedOut:
             StandardError.write(
                 "vmm: error: the guest ran longer than \(configuration.timeout!) (--timeout); stopped it")
-        case .failed(let error): StandardError.write("vmm: error: \(error)")
+        case .failed(let error): StandardError.report("\(error)")
         case .halted, .poweredOff, .reset, .debugExit, .stopped: break
         }
     }

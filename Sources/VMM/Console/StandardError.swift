@@ -1,7 +1,13 @@
 import Glibc
+import VMBoot
 
 /// The stream for everything that is not the guest's output.
 enum StandardError {
+    /// Writes an error as one line. What is in it of names and of others' text cannot drive the reader's terminal.
+    static func report(_ error: String) {
+        write("vmm: error: " + error.escapingControlCharacters)
+    }
+
     /// Writes one or more lines, and ends the last.
     static func write(_ text: String) {
         var line = text + "\n"

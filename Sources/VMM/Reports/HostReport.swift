@@ -75,7 +75,8 @@ extension HostReport.Choices {
         defaultIRQChip = MachineConfiguration(guest: "").irqchip.rawValue
         timer = system.has(.pit)
         largestCPUCount = MachineConfiguration.largestCPUCount(on: system)
-        largestMemory = "\(ByteSize(bytes: RAMLayout.largestSize(physicalAddressBits: physicalAddressBits)))"
+        let largest = RAMLayout.largestSize(physicalAddressBits: physicalAddressBits)
+        largestMemory = "\(largest >> 30)G"
         addressesInCrashReports = system.has(.syncRegisters)
     }
 }

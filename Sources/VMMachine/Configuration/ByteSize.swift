@@ -54,7 +54,7 @@ extension ByteSize: Codable {
             self.init(bytes: bytes)
             return
         }
-        guard let size = ByteSize(try container.decode(String.self)) else {
+        guard let text = try? container.decode(String.self), let size = ByteSize(text) else {
             throw DecodingError.dataCorruptedError(
                 in: container, debugDescription: "is no size; write bytes or, say, 64M or 1G")
         }

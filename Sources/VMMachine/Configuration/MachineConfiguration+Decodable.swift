@@ -7,15 +7,15 @@ extension MachineConfiguration: Decodable {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         // Where it is missing, whoever decodes may have it from elsewhere; a machine does not start without.
         self.init(guest: try container.decodeIfPresent(String.self, forKey: .guest) ?? "")
-        format = try container.decodeIfPresent(ImageFormat.self, forKey: .format)
+        format = try container.decodeChoice(ImageFormat.self, forKey: .format)
         loadAddress = try container.decodeIfPresent(HexAddress.self, forKey: .loadAddress)
         entry = try container.decodeIfPresent(HexAddress.self, forKey: .entry)
         commandLine = try container.decodeIfPresent(String.self, forKey: .commandLine)
         arguments = try container.decodeIfPresent([String].self, forKey: .arguments) ?? arguments
         modules = try container.decodeIfPresent([Module].self, forKey: .modules) ?? modules
         memory = try container.decodeIfPresent(ByteSize.self, forKey: .memory) ?? memory
-        cpus = try container.decodeIfPresent(Int.self, forKey: .cpus) ?? cpus
-        irqchip = try container.decodeIfPresent(IRQChip.self, forKey: .irqchip) ?? irqchip
+        cpus = try container.decodeCount(forKey: .cpus) ?? cpus
+        irqchip = try container.decodeChoice(IRQChip.self, forKey: .irqchip) ?? irqchip
         pit = try container.decodeIfPresent(Bool.self, forKey: .pit) ?? pit
         timeout = try container.decodeIfPresent(TimeLimit.self, forKey: .timeout)
         kvmDevice = try container.decodeIfPresent(String.self, forKey: .kvmDevice) ?? kvmDevice
@@ -39,6 +39,24 @@ extension Decoder {
         throw DecodingError.dataCorruptedError(
             forKey: unknown, in: container,
             debugDescription: "is not a key; the keys are \(known.joined(separator: ", "))")
+    }
+}
+
+extension KeyedDecodingContainer {
+    /// One of the named choices; an error lists them.
+    fileprivate func decodeChoice<Choice: CaseIterable & RawRepresentable<String>>(
+        _ type: Choice.Type, forKey key: Key
+    ) throws -> Choice? {
+        guard contains(key), try !decodeNil(forKey: key) else { return nil }
+        if let name = try? decode(String.self, forKey: key), let choice = Choice(rawValue: name) { return choice }
+        let names = Choice.allCases.map(\.rawValue).joined(separator: ", ")
+        throw DecodingError.dataCorruptedError(forKey: key, in: self, debugDescription: "has to be one of \(names)")
+    }
+
+    fileprivate func decodeCount(forKey key: Key) throws -> Int? {
+        guard contains(key), try !decodeNil(forKey: key) else { return nil }
+        if let count = try? decode(Int.self, forKey: key) { return count }
+        throw DecodingError.dataCorruptedError(forKey: key, in: self, debugDescription: "has to be an integer")
     }
 }
 

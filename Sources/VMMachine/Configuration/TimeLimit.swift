@@ -38,8 +38,8 @@ extension TimeLimit: Codable {
     /// Seconds, or text as `init(_:)` takes it.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
-        let text = try (try? container.decode(Double.self)).map { "\($0)" } ?? container.decode(String.self)
-        guard let limit = TimeLimit(text) else {
+        let text = (try? container.decode(Double.self)).map { "\($0)" } ?? (try? container.decode(String.self))
+        guard let text, let limit = TimeLimit(text) else {
             throw DecodingError.dataCorruptedError(
                 in: container, debugDescription: "is no length of time; write seconds or, say, 10s or 500ms")
         }

@@ -17,10 +17,10 @@ extension Diagnosis {
         if hasJustLoadedTables(address) {
             return Fault(
                 vector: 14,
-                what: "could not fetch its next instruction at \(name), which \(objection) (#PF): page tables were just "
+                what: "could not fetch its next instruction at \(name), which \(objection) (#PF), as page tables were just "
                     + "loaded that do not map the running code", address: address)
         }
-        guard view.objection(to: .fetch, at: address &- 1) != nil else {
+        guard isLikelyJump(address) else {
             return Fault(
                 vector: 14, what: "could not fetch its next instruction at \(name), which \(objection) (#PF)",
                 address: address)
@@ -30,6 +30,14 @@ extension Diagnosis {
             return Fault(vector: 14, what: what, address: address)
         }
         return Fault(vector: 14, what: "jumped to \(name)\(null), which \(objection) (#PF)", address: address)
+    }
+
+    /// Whether the code was led there. If what comes before can be run, it was perhaps run; and memory of the same address in
+    /// the middle of a function was perhaps mapped until just now.
+    private func isLikelyJump(_ address: UInt64) -> Bool {
+        guard view.objection(to: .fetch, at: address &- 1) != nil else { return false }
+        guard view.cpu.isPagingOn, address >= 4096, view.hasRAM(at: address) else { return true }
+        return view.symbols?.symbol(at: address)?.offset == 0
     }
 
     /// The instruction begins on a page that can be read and ends on one that cannot.

@@ -31,7 +31,7 @@ extension Diagnosis {
         case .null:
             return nil
         case .missing(let clause, let vector):
-            return Fault(vector: vector, what: "\(start), but \(clause) (\(vector == 14 ? "#PF" : "#GP"))")
+            return Fault(vector: vector, what: "\(start): \(clause) (\(vector == 14 ? "#PF" : "#GP"))")
         case .found(let descriptor):
             guard descriptor.isReadable else {
                 return Fault(vector: 13, what: "\(start), which is \(descriptor.kind) (#GP)")
@@ -55,7 +55,7 @@ extension Diagnosis {
             guard view.cpu.mode != .long64 || level == 3 else { return nil }
             return Fault(vector: 13, what: "\(start), a null selector (#GP)")
         case .missing(let clause, let vector):
-            return Fault(vector: vector, what: "\(start), but \(clause) (\(vector == 14 ? "#PF" : "#GP"))")
+            return Fault(vector: vector, what: "\(start): \(clause) (\(vector == 14 ? "#PF" : "#GP"))")
         case .found(let descriptor):
             guard descriptor.isWritableData else {
                 return Fault(vector: 13, what: "\(start), which is \(descriptor.kind) (#GP)")
@@ -76,7 +76,7 @@ extension Diagnosis {
         case .null:
             return isTask ? Fault(vector: 13, what: "\(start), a null selector (#GP)") : nil
         case .missing(let clause, let vector):
-            return Fault(vector: vector, what: "\(start), but \(clause) (\(vector == 14 ? "#PF" : "#GP"))")
+            return Fault(vector: vector, what: "\(start): \(clause) (\(vector == 14 ? "#PF" : "#GP"))")
         case .found(let descriptor):
             if isTask, descriptor.isSystem, descriptor.type == 11 || descriptor.type == 3 {
                 return Fault(vector: 13, what: "\(start), a task state that is busy already (#GP)")

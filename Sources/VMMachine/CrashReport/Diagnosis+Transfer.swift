@@ -83,7 +83,7 @@ extension Diagnosis {
         case .null:
             return Fault(vector: 13, what: "\(start), a null selector (#GP)")
         case .missing(let clause, let vector):
-            return Fault(vector: vector, what: "\(start), but \(clause) (\(vector == 14 ? "#PF" : "#GP"))")
+            return Fault(vector: vector, what: "\(start): \(clause) (\(vector == 14 ? "#PF" : "#GP"))")
         case .found(let descriptor):
             // Call gates, task gates and task states lead somewhere else.
             if !isReturn, descriptor.isSystem { return nil }

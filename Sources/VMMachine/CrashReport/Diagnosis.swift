@@ -29,7 +29,9 @@ struct Diagnosis {
         let second = table.obstacle(to: Self.doubleFault)
         if let fault, let first = table.obstacle(to: fault.vector) {
             guard let second, second != first else { return "but \(first)" }
-            return "but \(first), and \(second)"
+            // What ails one gate often ails them all: said once.
+            let isAlike = first.replacing("vector \(fault.vector)", with: "vector \(Self.doubleFault)") == second
+            return "but \(first), and \(isAlike ? "likewise for the double fault (vector 8)" : second)"
         }
         guard let second else { return "and more exceptions came while that one was being delivered" }
         return fault == nil

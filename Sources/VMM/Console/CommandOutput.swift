@@ -1,0 +1,13 @@
+import SystemPackage
+
+/// What a command itself has to show, on standard output.
+enum CommandOutput {
+    /// Writes the text and a line end.
+    static func print(_ text: String) throws(Failure) {
+        do {
+            try FileDescriptor.standardOutput.writeAll((text + "\n").utf8)
+        } catch {
+            throw Failure(.ioError, "cannot write the output: \(error)")
+        }
+    }
+}
