@@ -26,7 +26,7 @@ struct VMMCommand: ParsableCommand {
         } catch {
             guard exitCode(for: error) != .success else { exit(withError: error) }
             // The parser lists choices on lines of their own.
-            let message = message(for: error).replacing("\n  - ", with: " ")
+            let message = message(for: error).replacing(":\n  - ", with: ": ").replacing("\n  - ", with: ", ")
             StandardError.report("\(message); see 'vmm help' or 'vmm help run'")
             exit(.usage)
         }

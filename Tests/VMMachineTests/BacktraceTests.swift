@@ -72,7 +72,8 @@ import VMBoot
 
     @Test func inAGuestWithSymbolsReturnAddressesAreInsideThem() throws {
         var guest = try makeGuest()
-        guest.symbols = SymbolTable(GuestImage(name: "guest", bytes: TinyELF.image(function: "main", at: 0x8000, count: 0x200)))
+        guest.symbols = SymbolTable(
+            GuestImage(name: "guest", bytes: TinyELF.image(function: "main", at: 0x8000, count: 0x200)))
         try #require(guest.symbols != nil)
         try guest.put(0x9200, at: 0x9100)
         try guest.put(0x8111, at: 0x9108)

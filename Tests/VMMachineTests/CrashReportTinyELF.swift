@@ -9,7 +9,8 @@ enum TinyELF {
         let code: UInt64 = 64 + 56 + 4 * 64
         let symbols = code + count
         let names = symbols + 48
-        image += bytes(2, 2) + bytes(62, 2) + bytes(1, 4) + bytes(address, 8) + bytes(64, 8) + bytes(120, 8) + bytes(0, 4)
+        image +=
+            bytes(2, 2) + bytes(62, 2) + bytes(1, 4) + bytes(address, 8) + bytes(64, 8) + bytes(120, 8) + bytes(0, 4)
         image += bytes(64, 2) + bytes(56, 2) + bytes(1, 2) + bytes(64, 2) + bytes(4, 2) + bytes(0, 2)
         image += bytes(1, 4) + bytes(5, 4) + bytes(code, 8) + bytes(address, 8) + bytes(address, 8)
         image += bytes(count, 8) + bytes(count, 8) + bytes(1, 8)

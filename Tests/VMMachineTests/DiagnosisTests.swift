@@ -54,7 +54,7 @@ import Testing
 
     @Test func aFetchFromWhereThereIsNoMemoryIsSaidToBe() throws {
         var guest = try makeGuest()
-        try guest.put(0xdead_b083, at: 0x3008)
+        try guest.put(0xdea0_0083, at: 0x3008)
         guest.registers.rip = 0x20_1000
         #expect(Diagnosis(view: guest.view).emulationFailure().contains("has no memory"))
     }

@@ -86,7 +86,8 @@ struct GuestFixture {
         special.idt.base = Self.idt
         special.idt.limit = 0xfff
         for vector in 0..<256 as Range<UInt64> {
-            let low = handler & 0xffff | selector << 16 | interruptStack << 32 | 0x8e << 40 | (handler >> 16 & 0xffff) << 48
+            let low =
+                handler & 0xffff | selector << 16 | interruptStack << 32 | 0x8e << 40 | (handler >> 16 & 0xffff) << 48
             try put(low, at: Self.idt + vector * 16)
             try put(handler >> 32, at: Self.idt + vector * 16 + 8)
         }

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 import SystemPackage
 import VMMachine
 
@@ -25,9 +26,7 @@ enum ConfigurationFile {
                 var bytes = [UInt8](repeating: 0, count: largestSize)
                 var count = 0
                 while count < bytes.count {
-                    let read = try bytes.withUnsafeMutableBytes { buffer in
-                        try file.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[count...]))
-                    }
+                    let read = try readMore(file, into: &bytes, at: count)
                     guard read > 0 else { return Array(bytes[..<count]) }
                     count += read
                 }
@@ -39,6 +38,20 @@ enum ConfigurationFile {
             throw Failure(.notPermitted, "--config: \(path): may not be read; check its permissions")
         } catch {
             throw Failure(.noInput, "--config: \(path): \(error); name a JSON file")
+        }
+    }
+
+    /// Opening must not wait for a writer that never comes; reading waits for one that is there.
+    private static func readMore(_ file: FileDescriptor, into bytes: inout [UInt8], at count: Int) throws -> Int {
+        while true {
+            do {
+                return try bytes.withUnsafeMutableBytes { buffer in
+                    try file.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[count...]))
+                }
+            } catch Errno.resourceTemporarilyUnavailable {
+                var descriptor = pollfd(fd: file.rawValue, events: Int16(POLLIN), revents: 0)
+                poll(&descriptor, 1, -1)
+            }
         }
     }
 

@@ -16,7 +16,9 @@ struct MachineOptions: ParsableArguments {
         name: [.customShort("k"), .long], help: ArgumentHelp("The file to boot, in place of GUEST.", valueName: "file"))
     var kernel: String?
 
-    @Option(name: [.customShort("m"), .customLong("memory"), .customLong("mem")], help: "RAM: 64M, 1G (default 128M).")
+    @Option(
+        name: [.customShort("m"), .customLong("memory"), .customLong("mem")], help: "RAM: 64M, 1G (default 128M).",
+        transform: { try $0.parsed("a size, such as 64M, 1G or a number of bytes", ByteSize.init) })
     var memory: ByteSize?
 
     @Option(name: [.customShort("c"), .long], help: "How many CPUs (default 1).")
@@ -36,10 +38,14 @@ struct MachineOptions: ParsableArguments {
     @Option(name: .long, help: "The image's format, instead of what its content says. Raw binaries need it.")
     var format: ImageFormat?
 
-    @Option(name: .long, help: ArgumentHelp("Where a raw binary is loaded.", valueName: "address"))
+    @Option(
+        name: .long, help: ArgumentHelp("Where a raw binary is loaded.", valueName: "address"),
+        transform: { try $0.parsed("an address, such as 0x100000 or 1M", HexAddress.init) })
     var loadAddress: HexAddress?
 
-    @Option(name: .long, help: ArgumentHelp("Where the guest starts.", valueName: "address"))
+    @Option(
+        name: .long, help: ArgumentHelp("Where the guest starts.", valueName: "address"),
+        transform: { try $0.parsed("an address, such as 0x100000 or 1M", HexAddress.init) })
     var entry: HexAddress?
 
     @Option(name: .long, help: "Where the interrupt controllers are: full in the kernel (the default), split, or none.")
@@ -48,7 +54,9 @@ struct MachineOptions: ParsableArguments {
     @Flag(name: .long, inversion: .prefixedNo, help: "Add an 8254 timer, or not (the default).")
     var pit: Bool?
 
-    @Option(name: .long, help: ArgumentHelp("Stop the guest after this time: 10s, 500ms, 2m.", valueName: "time"))
+    @Option(
+        name: .long, help: ArgumentHelp("Stop the guest after this time: 10s, 500ms, 2m.", valueName: "time"),
+        transform: { try $0.parsed("a time of a millisecond or more, such as 10s, 500ms or 2m", TimeLimit.init) })
     var timeout: TimeLimit?
 
     @Option(
@@ -122,21 +130,11 @@ struct MachineOptions: ParsableArguments {
     }
 }
 
-extension ByteSize: ExpressibleByArgument {
-    public init?(argument: String) {
-        self.init(argument)
-    }
-}
-
-extension HexAddress: ExpressibleByArgument {
-    public init?(argument: String) {
-        self.init(argument)
-    }
-}
-
-extension TimeLimit: ExpressibleByArgument {
-    public init?(argument: String) {
-        self.init(argument)
+extension String {
+    /// - Parameter form: what is expected, for the message.
+    fileprivate func parsed<Value>(_ form: String, _ parse: (String) -> Value?) throws -> Value {
+        guard let value = parse(self) else { throw ValidationError("it has to be \(form)") }
+        return value
     }
 }
 

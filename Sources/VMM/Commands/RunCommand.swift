@@ -92,8 +92,8 @@ struct RunCommand: ParsableCommand {
         switch outcome {
         case .crashed(let report): StandardError.write("vmm: guest crashed: \(report)")
         case .timedOut:
-            StandardError.write(
-                "vmm: error: the guest ran longer than \(configuration.timeout!) (--timeout); stopped it")
+            let limit = configuration.timeout.map { " than \($0)" } ?? ""
+            StandardError.report("the guest ran longer\(limit) (--timeout); stopped it")
         case .failed(let error): StandardError.report("\(error)")
         case .halted, .poweredOff, .reset, .debugExit, .stopped: break
         }

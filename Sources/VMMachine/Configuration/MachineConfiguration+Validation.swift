@@ -61,8 +61,8 @@ extension MachineConfiguration {
         guard memory.bytes <= largest else {
             throw .configuration(
                 key: .memory,
-                "\(memory) is more than the \(largest >> 30)G that fit the \(bits) bits of this host's physical addresses"
-            )
+                "\(memory) is more than the \(largest >> 30)G that a guest can have on this host (\(bits) bits of physical "
+                    + "addresses, 2^31 pages in a memory slot)")
         }
         if let needed = Self.missingCapability(irqchip, on: system) {
             throw .configuration(

@@ -36,8 +36,7 @@ struct Backtrace {
     private mutating func follow(_ size: Int, _ limit: Int) {
         var frame = view.cpu.registers.rbp & CPUSnapshot.mask(size)
         while frame != 0, frame.isMultiple(of: UInt64(size)) {
-            guard let next = view.word(at: frame, size: size),
-                let returnAddress = view.word(at: frame &+ UInt64(size), size: size), returnAddress != 0,
+            guard let (next, returnAddress) = view.pair(at: frame, size: size), returnAddress != 0,
                 isCode(returnAddress)
             else { return }
             guard addresses.count < limit else {

@@ -6,7 +6,8 @@ extension Diagnosis {
         if cpu.mode != .long64, cpu.registers.rip > UInt64(cpu.special.cs.limit) {
             let limit = Hex.short(UInt64(cpu.special.cs.limit))
             return Fault(
-                vector: 13, what: "ran to offset \(Hex.short(cpu.registers.rip)), beyond the limit \(limit) of cs (#GP)")
+                vector: 13, what: "ran to offset \(Hex.short(cpu.registers.rip)), beyond the limit \(limit) of cs (#GP)"
+            )
         }
         guard let objection = view.objection(to: .fetch, at: address) else { return restFault(address) }
         guard cpu.isCanonical(address) else {
@@ -17,7 +18,8 @@ extension Diagnosis {
         if hasJustLoadedTables(address) {
             return Fault(
                 vector: 14,
-                what: "could not fetch its next instruction at \(name), which \(objection) (#PF), as page tables were just "
+                what:
+                    "could not fetch its next instruction at \(name), which \(objection) (#PF), as page tables were just "
                     + "loaded that do not map the running code", address: address)
         }
         guard isLikelyJump(address) else {
@@ -43,7 +45,9 @@ extension Diagnosis {
     /// The instruction begins on a page that can be read and ends on one that cannot.
     private func restFault(_ address: UInt64) -> Fault? {
         let bytes = view.bytes(at: address, count: Instruction.maximumLength)
-        guard bytes.count < Instruction.maximumLength, Instruction(bytes, bits: view.cpu.codeBits) == nil else { return nil }
+        guard bytes.count < Instruction.maximumLength, Instruction(bytes, bits: view.cpu.codeBits) == nil else {
+            return nil
+        }
         let rest = view.cpu.wrapped(address &+ UInt64(bytes.count))
         guard let objection = view.objection(to: .fetch, at: rest) else { return nil }
         return Fault(

@@ -19,7 +19,8 @@ extension Diagnosis {
         {
             return Fault(
                 vector: 13,
-                what: "executed \(name) at CPL \(cpu.privilegeLevel), whose gate has DPL \(gate.privilegeLevel) (#GP), at "
+                what:
+                    "executed \(name) at CPL \(cpu.privilegeLevel), whose gate has DPL \(gate.privilegeLevel) (#GP), at "
                     + location)
         }
         return Fault(vector: vector, what: "executed \(name) at \(location)")
@@ -35,7 +36,8 @@ extension Diagnosis {
         if instruction.bits == 64, instruction.isMissingIn64BitMode {
             return Fault(
                 vector: 6,
-                what: "executed opcode 0x\(Hex.padded(UInt64(instruction.opcode), 2)), which 64-bit mode does not have (#UD), "
+                what:
+                    "executed opcode 0x\(Hex.padded(UInt64(instruction.opcode), 2)), which 64-bit mode does not have (#UD), "
                     + "at \(location)")
         }
         if instruction.isTwo(0x05, 0x07), view.cpu.special.efer & 1 == 0 {

@@ -13,7 +13,9 @@ extension Diagnosis {
 
     private func addressFault(_ access: MemoryAccess) -> Fault? {
         let cpu = view.cpu
-        guard cpu.mode == .long64, let wrong = access.pageStarts.first(where: { !cpu.isCanonical($0) }) else { return nil }
+        guard cpu.mode == .long64, let wrong = access.pageStarts.first(where: { !cpu.isCanonical($0) }) else {
+            return nil
+        }
         let registers = access.registers.map { "\(cpu.registerName($0)) is \(Hex.short(cpu.register($0)))" }
         let values = registers.isEmpty ? "" : " (\(registers.joined(separator: ", ")))"
         // The stack segment has an exception of its own.
@@ -33,7 +35,8 @@ extension Diagnosis {
         let code = vector == 12 ? "#SS" : "#GP"
         if cpu.mode != .real, cpu.mode != .virtual8086 {
             if segment.unusable != 0 || segment.present == 0 {
-                return Fault(vector: 13, what: "used the segment \(name), which holds a null selector, at \(location) (#GP)")
+                return Fault(
+                    vector: 13, what: "used the segment \(name), which holds a null selector, at \(location) (#GP)")
             }
             if access.kind == .write, segment.type & 8 != 0 || segment.type & 2 == 0 {
                 return Fault(
@@ -86,7 +89,8 @@ extension Diagnosis {
     private func isOfDelivery(_ address: UInt64) -> Bool {
         let s = view.cpu.special
         let tables = [
-            (s.idt.base, UInt64(s.idt.limit)), (s.gdt.base, UInt64(s.gdt.limit)), (s.tr.base, min(UInt64(s.tr.limit), 104)),
+            (s.idt.base, UInt64(s.idt.limit)), (s.gdt.base, UInt64(s.gdt.limit)),
+            (s.tr.base, min(UInt64(s.tr.limit), 104)),
         ]
         // The frame that delivery pushes, the error code and alignment included.
         return tables.contains { $0.1 != 0 && address &- $0.0 <= $0.1 } || view.cpu.linearStackPointer &- address <= 64
@@ -101,7 +105,8 @@ extension Diagnosis {
         let stack = access.isStack ? " (is the stack aligned as its functions expect?)" : ""
         return Fault(
             vector: 13,
-            what: "accessed \(view.name(access.linear)), which is not aligned to \(alignment) bytes, at \(location) with an "
+            what:
+                "accessed \(view.name(access.linear)), which is not aligned to \(alignment) bytes, at \(location) with an "
                 + "instruction that needs it to be (#GP)\(stack)")
     }
 }

@@ -5,19 +5,23 @@ extension Diagnosis {
         guard cpu.privilegeLevel > 0, let instruction else { return nil }
         if let name = instruction.kernelOnlyName {
             return Fault(
-                vector: 13, what: "executed \(name), which is for CPL 0 alone, at CPL \(cpu.privilegeLevel) at \(location) (#GP)")
+                vector: 13,
+                what: "executed \(name), which is for CPL 0 alone, at CPL \(cpu.privilegeLevel) at \(location) (#GP)")
         }
         guard cpu.privilegeLevel > cpu.ioPrivilegeLevel else { return nil }
         if instruction.isOne(0xfa, 0xfb) {
             let name = instruction.opcode == 0xfa ? "cli" : "sti"
             return Fault(
                 vector: 13,
-                what: "executed \(name) at CPL \(cpu.privilegeLevel) with IOPL \(cpu.ioPrivilegeLevel) at \(location) (#GP)")
+                what:
+                    "executed \(name) at CPL \(cpu.privilegeLevel) with IOPL \(cpu.ioPrivilegeLevel) at \(location) (#GP)"
+            )
         }
         if instruction.isPortAccess {
             return Fault(
                 vector: 13,
-                what: "used an I/O port at CPL \(cpu.privilegeLevel) with IOPL \(cpu.ioPrivilegeLevel) at \(location), which the "
+                what:
+                    "used an I/O port at CPL \(cpu.privilegeLevel) with IOPL \(cpu.ioPrivilegeLevel) at \(location), which the "
                     + "TSS's I/O bitmap perhaps does not allow (#GP)")
         }
         return nil

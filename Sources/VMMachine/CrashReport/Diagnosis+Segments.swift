@@ -5,7 +5,8 @@ extension Diagnosis {
         guard cpu.mode != .real, cpu.mode != .virtual8086, let instruction else { return nil }
         if instruction.isOne(0x8e), let number = instruction.modRM.map({ Int($0.group) }) {
             guard let name = CPUSnapshot.SegmentName(number: number), name != .cs else {
-                return Fault(vector: 6, what: "moved to a segment register that cannot be moved to (#UD) at \(location)")
+                return Fault(
+                    vector: 6, what: "moved to a segment register that cannot be moved to (#UD) at \(location)")
             }
             return operandWord(instruction).flatMap { loadFault($0, name) }
         }
@@ -39,7 +40,8 @@ extension Diagnosis {
             let level = max(cpu.privilegeLevel, UInt8(selector & 3))
             guard descriptor.isConforming || descriptor.privilegeLevel >= level else {
                 return Fault(
-                    vector: 13, what: "\(start), whose DPL \(descriptor.privilegeLevel) does not let CPL \(level) in (#GP)")
+                    vector: 13,
+                    what: "\(start), whose DPL \(descriptor.privilegeLevel) does not let CPL \(level) in (#GP)")
             }
             return descriptor.isPresent ? nil : Fault(vector: 11, what: "\(start), which is not present (#NP)")
         }
@@ -63,14 +65,17 @@ extension Diagnosis {
             guard descriptor.privilegeLevel == level, selector & 3 == UInt64(level) else {
                 return Fault(
                     vector: 13,
-                    what: "\(start), whose DPL \(descriptor.privilegeLevel) and RPL \(selector & 3) are not both \(level) (#GP)")
+                    what:
+                        "\(start), whose DPL \(descriptor.privilegeLevel) and RPL \(selector & 3) are not both \(level) (#GP)"
+                )
             }
             return descriptor.isPresent ? nil : Fault(vector: 12, what: "\(start), which is not present (#SS)")
         }
     }
 
     private func systemSegmentFault(_ selector: UInt64, isTask: Bool) -> Fault? {
-        let start = "loaded \(isTask ? "the task register" : "the LDT") with selector \(Hex.short(selector)) at \(location)"
+        let start =
+            "loaded \(isTask ? "the task register" : "the LDT") with selector \(Hex.short(selector)) at \(location)"
         if selector & 4 != 0 { return Fault(vector: 13, what: "\(start), which is one of the LDT (#GP)") }
         switch SegmentTables(view: view).descriptor(selector) {
         case .null:

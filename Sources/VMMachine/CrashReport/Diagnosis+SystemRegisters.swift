@@ -7,13 +7,15 @@ extension Diagnosis {
         guard cpu.privilegeLevel == 0, let instruction else { return nil }
         let index = Hex.short(cpu.registers.rcx & 0xffff_ffff)
         if instruction.isTwo(0x32) {
-            return Fault(vector: 13, what: "executed rdmsr at \(location): the MSR \(index) (ecx) perhaps does not exist (#GP?)")
+            return Fault(
+                vector: 13, what: "executed rdmsr at \(location): the MSR \(index) (ecx) perhaps does not exist (#GP?)")
         }
         if instruction.isTwo(0x30) {
             let value = cpu.registers.rdx << 32 | cpu.registers.rax & 0xffff_ffff
             return Fault(
                 vector: 13,
-                what: "executed wrmsr at \(location): the MSR \(index) (ecx) perhaps does not exist, or refuses the value "
+                what:
+                    "executed wrmsr at \(location): the MSR \(index) (ecx) perhaps does not exist, or refuses the value "
                     + "\(Hex.short(value)) (#GP?)")
         }
         guard instruction.isTwo(0x22), let modRM = instruction.modRM else { return nil }

@@ -3,7 +3,9 @@ extension Diagnosis {
     func transferFault() -> Fault? {
         guard let instruction else { return nil }
         if instruction.isOne(0xc2, 0xc3) { return nearReturnFault(instruction) }
-        if instruction.isOne(0xff), instruction.group == 2 || instruction.group == 4 { return indirectFault(instruction) }
+        if instruction.isOne(0xff), instruction.group == 2 || instruction.group == 4 {
+            return indirectFault(instruction)
+        }
         if instruction.isOne(0xca, 0xcb) { return farReturnFault(instruction) }
         if instruction.isOne(0xcf) { return interruptReturnFault(instruction) }
         return farJumpFault(instruction)
@@ -27,7 +29,8 @@ extension Diagnosis {
     private func indirectFault(_ instruction: Instruction) -> Fault? {
         guard instruction.bits == 64, let modRM = instruction.modRM else { return nil }
         let operand = EffectiveAddresses(instruction: instruction, cpu: view.cpu).explicit
-        let target = modRM.isMemory ? operand.flatMap { view.word(at: $0.linear, size: 8) } : view.cpu.register(modRM.rm)
+        let target =
+            modRM.isMemory ? operand.flatMap { view.word(at: $0.linear, size: 8) } : view.cpu.register(modRM.rm)
         return target.flatMap { nonCanonical($0, modRM.group == 2 ? "called" : "jumped to") }
     }
 

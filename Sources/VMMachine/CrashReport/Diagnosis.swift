@@ -44,7 +44,8 @@ struct Diagnosis {
         let bytes = Hex.bytes(view.bytes(at: view.cpu.linearInstructionPointer, count: 8))
         // Processors run nearly everything themselves: KVM emulates what reaches for an address without memory.
         if let (linear, physical) = operandWithoutMemory() {
-            return "accessed \(view.name(linear)) (guest-physical \(Hex.short(physical)), no memory there) at \(location) "
+            return
+                "accessed \(view.name(linear)) (guest-physical \(Hex.short(physical)), no memory there) at \(location) "
                 + "with an instruction that the host's KVM cannot emulate: \(bytes)"
         }
         return "executed an instruction that the host's KVM cannot emulate at \(location): \(bytes)"
@@ -67,7 +68,8 @@ struct Diagnosis {
         let numbers = data.map(Hex.short).joined(separator: " ")
         // Intel SDM volume 3, section 26.9.3; AMD's event information has the same lowest byte.
         let vector = data.first.map { UInt8(truncatingIfNeeded: $0) }
-        let what = vector.map { "could not enter the handler of vector \($0)" } ?? "could not enter an interrupt handler"
+        let what =
+            vector.map { "could not enter the handler of vector \($0)" } ?? "could not enter an interrupt handler"
         let reason =
             vector.flatMap(InterruptTable(view: view).obstacle)
             ?? "the interrupt table, GDT, task state or stack has perhaps no memory behind it"

@@ -24,8 +24,10 @@ struct EffectiveAddresses {
         guard let address = i.address, !address.isUnknown, i.touchesOperand else { return nil }
         let isFrame = address.base == CPUSnapshot.stackRegister || address.base == CPUSnapshot.frameRegister
         return MemoryAccess(
-            cpu, i.segmentPrefix.map(effective) ?? (isFrame ? .ss : .ds), offset(of: address), count: i.operandByteCount,
-            i.writesOperand ? .write : .read, isStack: isFrame, registers: [address.base, address.index].compactMap { $0 })
+            cpu, i.segmentPrefix.map(effective) ?? (isFrame ? .ss : .ds), offset(of: address),
+            count: i.operandByteCount,
+            i.writesOperand ? .write : .read, isStack: isFrame,
+            registers: [address.base, address.index].compactMap { $0 })
     }
 
     private func offset(of address: Instruction.Address) -> UInt64 {
@@ -103,7 +105,8 @@ struct EffectiveAddresses {
 
     private func pushed(_ size: Int) -> MemoryAccess {
         let offset = (cpu.stackPointer &- UInt64(size)) & stackMask
-        return MemoryAccess(cpu, .ss, offset, count: size, .write, isStack: true, registers: [CPUSnapshot.stackRegister])
+        return MemoryAccess(
+            cpu, .ss, offset, count: size, .write, isStack: true, registers: [CPUSnapshot.stackRegister])
     }
 
     private func popped(_ size: Int) -> MemoryAccess {
@@ -120,7 +123,8 @@ struct EffectiveAddresses {
 
     private var translated: MemoryAccess {
         let offset = (cpu.registers.rbx &+ cpu.registers.rax & 0xff) & CPUSnapshot.mask(instruction.addressSize)
-        return MemoryAccess(cpu, instruction.segmentPrefix.map(effective) ?? .ds, offset, count: 1, .read, registers: [3, 0])
+        return MemoryAccess(
+            cpu, instruction.segmentPrefix.map(effective) ?? .ds, offset, count: 1, .read, registers: [3, 0])
     }
 
     private var string: [MemoryAccess] {

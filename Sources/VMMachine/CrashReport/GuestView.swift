@@ -37,6 +37,14 @@ struct GuestView: Sendable {
         return bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
     }
 
+    /// Two such numbers, one after the other.
+    func pair(at linear: UInt64, size: Int) -> (UInt64, UInt64)? {
+        let bytes = bytes(at: linear, count: 2 * size)
+        guard bytes.count == 2 * size else { return nil }
+        let numbers = [bytes.prefix(size), bytes.suffix(size)].map { $0.reversed().reduce(0) { $0 << 8 | UInt64($1) } }
+        return (numbers[0], numbers[1])
+    }
+
     /// Whether there is a byte of RAM behind a linear address.
     func isReadable(_ linear: UInt64) -> Bool {
         !bytes(at: linear, count: 1).isEmpty

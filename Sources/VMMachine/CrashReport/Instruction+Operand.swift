@@ -72,7 +72,8 @@ extension Instruction {
         case 0x8c, 0x8e: 2
         case 0xc4, 0xc5: operandSize + 2
         case 0xd8...0xdf: 8
-        case 0xff: group == 3 || group == 5 ? operandSize + 2 : group == 0 || group == 1 ? operandSize : stackOperandSize
+        case 0xff:
+            group == 3 || group == 5 ? operandSize + 2 : group == 0 || group == 1 ? operandSize : stackOperandSize
         case 0x8f: stackOperandSize
         default: operandSize
         }

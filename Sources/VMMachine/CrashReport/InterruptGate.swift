@@ -23,6 +23,7 @@ struct InterruptGate {
     /// The handler's offset in its segment; 16-bit gates have only that many bits of it.
     var offset: UInt64 {
         let lowest = low & 0xffff
-        return kind == .interrupt16 || kind == .trap16 ? lowest : lowest | (low >> 48) << 16 | (high & 0xffff_ffff) << 32
+        return kind == .interrupt16 || kind == .trap16
+            ? lowest : lowest | (low >> 48) << 16 | (high & 0xffff_ffff) << 32
     }
 }

@@ -94,13 +94,17 @@ struct InterruptTable {
         let interruptStack = cpu.isLongModeActive ? gate.interruptStack : 0
         guard isInner || interruptStack != 0 else {
             let top = cpu.isLongModeActive ? cpu.linearStackPointer & ~0xf : cpu.linearStackPointer
-            return stackObjection(top, level: level).map { "its stack at \(view.name(top)) cannot take the exception's frame: \($0)" }
+            return stackObjection(top, level: level).map {
+                "its stack at \(view.name(top)) cannot take the exception's frame: \($0)"
+            }
         }
         switch TaskState(view: view).stack(for: level, interruptStack: interruptStack) {
         case .missing(let clause):
             return clause
         case .top(let top, let name):
-            return stackObjection(top, level: level).map { "the handler's stack at \(view.name(top)) (\(name)) is no good: \($0)" }
+            return stackObjection(top, level: level).map {
+                "the handler's stack at \(view.name(top)) (\(name)) is no good: \($0)"
+            }
         }
     }
 

@@ -30,9 +30,10 @@ struct MemoryAccess: Sendable, Equatable {
     }
 
     /// Whether a page fault on this access can have left `address` in CR2. The sizes of some operands are only roughly
-    /// known: a few bytes more count as well.
+    /// known: a few bytes more count as well, on the same pages.
     func explains(_ address: UInt64) -> Bool {
-        address &- linear < max(count, 64)
+        let isOnPage = pageStarts.contains { $0 >> 12 == address >> 12 }
+        return isOnPage && address &- linear < max(count, 64)
     }
 
     /// The first address of each page that it reaches into; no instruction reaches into more than two.

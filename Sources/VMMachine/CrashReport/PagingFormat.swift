@@ -85,7 +85,9 @@ struct PagingFormat: Sendable {
             return "an address bit, of which this processor has \(physicalAddressBits)"
         }
         if bit == 7, isLong { return "a large page, which this level cannot have" }
-        if bit >= 13, bit < 30, isLargePage(entry, level) { return "the large page's address is not a multiple of its size" }
+        if bit >= 13, bit < 30, isLargePage(entry, level) {
+            return "the large page's address is not a multiple of its size"
+        }
         return "which must be clear"
     }
 }

@@ -65,7 +65,9 @@ enum RegisterText {
     private static func kind(_ segment: kvm_segment) -> String {
         guard segment.present != 0, segment.unusable == 0 else { return "unusable" }
         guard segment.s != 0 else { return "system type \(segment.type)" }
-        guard segment.type & 8 != 0 else { return "\(segment.type & 2 != 0 ? "" : "read-only ")data, DPL \(segment.dpl)" }
+        guard segment.type & 8 != 0 else {
+            return "\(segment.type & 2 != 0 ? "" : "read-only ")data, DPL \(segment.dpl)"
+        }
         return "code\(segment.l != 0 ? "64" : segment.db != 0 ? "32" : "16"), DPL \(segment.dpl)"
     }
 

@@ -46,7 +46,8 @@ struct TaskState {
             case .found(let descriptor):
                 guard descriptor.isPresent, descriptor.isWritableData, descriptor.privilegeLevel == level else {
                     return .missing(
-                        "the TSS's SS\(level), selector \(Hex.short(selector)), is no writable data segment of DPL \(level)")
+                        "the TSS's SS\(level), selector \(Hex.short(selector)), is no writable data segment of DPL \(level)"
+                    )
                 }
                 return .top(view.cpu.wrapped(descriptor.base &+ pointer), name: "\(purpose) of the TSS")
             }
@@ -60,7 +61,8 @@ struct TaskState {
     private func field(_ offset: UInt64, size: Int, _ name: String) -> Result<UInt64, Missing> {
         let register = view.cpu.special.tr
         guard offset + UInt64(size) - 1 <= UInt64(register.limit) else {
-            return .failure(Missing(clause: "the TSS ends before its \(name) (limit \(Hex.short(UInt64(register.limit))))"))
+            return .failure(
+                Missing(clause: "the TSS ends before its \(name) (limit \(Hex.short(UInt64(register.limit))))"))
         }
         let address = view.cpu.wrapped(register.base &+ offset)
         if let objection = view.objection(to: .read, at: address, level: 0) {
