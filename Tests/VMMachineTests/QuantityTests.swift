@@ -40,7 +40,9 @@ import VMMachine
         #expect(TimeLimit(text)?.duration == duration)
     }
 
-    @Test(arguments: ["", "s", "0", "0s", "0.5ms", "-1s", "+1", "1e9", "nan", "inf", "1d", "1 s", "9999999999999h", "."])
+    @Test(arguments: [
+        "", "s", "0", "0s", "0.5ms", "-1s", "+1", "1e9", "nan", "inf", "1d", "1 s", "9999999999999h", ".",
+    ])
     func whatIsNoTimeIsRefused(_ text: String) {
         #expect(TimeLimit(text) == nil)
     }
