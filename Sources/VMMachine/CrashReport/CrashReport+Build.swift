@@ -49,6 +49,9 @@ extension CrashReport {
             return "touched \(count) bytes at guest-physical \(Hex.short(address)) that the host could not provide"
         case .systemEvent(let type):
             return SystemEventText.sentence(type)
+        case .unknownHardwareReason(let reason):
+            return
+                "left the guest for a reason that the host's KVM does not know (hardware reason \(Hex.short(reason)))"
         case .unexpectedExit(let reason):
             return "left the guest for a reason this program cannot handle (KVM exit reason \(reason))"
         }
@@ -101,7 +104,7 @@ extension CrashReport.Cause {
     fileprivate var isOfInstruction: Bool {
         switch self {
         case .tripleFault, .internalError: true
-        case .failedEntry, .memoryFault, .systemEvent, .unexpectedExit: false
+        case .failedEntry, .memoryFault, .systemEvent, .unknownHardwareReason, .unexpectedExit: false
         }
     }
 }

@@ -9,6 +9,8 @@ public struct CrashReport: Sendable {
         case failedEntry(reason: UInt64)
         case memoryFault(address: UInt64, count: UInt64)
         case systemEvent(type: UInt32)
+        /// The processor left the guest for a reason that the kernel does not know.
+        case unknownHardwareReason(UInt64)
         case unexpectedExit(reason: UInt32)
     }
 

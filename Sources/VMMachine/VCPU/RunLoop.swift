@@ -100,6 +100,8 @@ struct RunLoop: Sendable {
             crash(processor, .failedEntry(reason: reason), .failedEntry)
         case .memoryFault(_, let address, let count):
             crash(processor, .memoryFault(address: address, count: count), .memoryFault)
+        case .unknownHardwareReason(let reason):
+            crash(processor, .unknownHardwareReason(reason), .other)
         default:
             crash(processor, .unexpectedExit(reason: processor.vcpu.exitReason), .other)
         }

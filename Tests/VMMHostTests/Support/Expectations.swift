@@ -67,7 +67,8 @@ struct Refusal: Sendable, CustomTestStringConvertible {
         self.init(arguments, 64, words)
     }
 
+    /// Hostile names must not drive the terminal of whoever runs the tests either.
     var testDescription: String {
-        arguments.joined(separator: " ")
+        arguments.map { $0.contains { $0.isNewline } ? $0.debugDescription : $0 }.joined(separator: " ")
     }
 }
