@@ -46,8 +46,7 @@ struct RunCommand: ParsableCommand {
             throw Failure(ExitStatus(error), message(error))
         }
         let result = try control.run(machine) { () throws(MachineError) in
-            ProgramPages.release()
-            return try machine.run()
+            try machine.run()
         }
         let status = status(result.outcome, control, output)
         describe(result.outcome, configuration, output)

@@ -5,6 +5,10 @@ import VMMachine
 /// The thread that carries standard input to the guest and signals to the machine, while the main thread waits for the
 /// guest.
 final class ControlThread: Sendable {
+    /// How long a guest has to run, in milliseconds, without anything for this thread to do, for what only its start
+    /// needed to be let go of.
+    private static let settlingTime: Int32 = 50
+
     /// Says that the serial port has room for input again.
     let inputSpace: WakePipe
     private let signals: WakePipe
@@ -72,6 +76,7 @@ final class ControlThread: Sendable {
     }
 
     private func loop(_ machine: Machine) {
+        var isSettled = false
         var input = InputPump(isTerminal: TerminalMode.isInteractive)
         while true {
             var descriptors = [
@@ -81,7 +86,12 @@ final class ControlThread: Sendable {
                 // A negative descriptor is one that poll(2) skips.
                 pollfd(fd: input.wantsInput ? STDIN_FILENO : -1, events: Int16(POLLIN), revents: 0),
             ]
-            guard poll(&descriptors, nfds_t(descriptors.count), -1) > 0 else { continue }
+            let ready = poll(&descriptors, nfds_t(descriptors.count), isSettled ? -1 : Self.settlingTime)
+            if ready == 0 {
+                isSettled = true
+                ProgramPages.release()
+            }
+            guard ready > 0 else { continue }
             if descriptors[0].revents != 0 { return }
             if descriptors[1].revents != 0, let number = signals.take().first { end(machine, Int32(number)) }
             if descriptors[2].revents != 0 { _ = inputSpace.take() }
