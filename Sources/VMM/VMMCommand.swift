@@ -27,7 +27,8 @@ struct VMMCommand: ParsableCommand {
             guard exitCode(for: error) != .success else { exit(withError: error) }
             // The parser lists choices on lines of their own.
             let message = message(for: error).replacing(":\n  - ", with: ": ").replacing("\n  - ", with: ", ")
-            StandardError.report("\(message); see 'vmm help' or 'vmm help run'")
+            let hint = message.hasPrefix("Unexpected argument") ? "; a guest's arguments go after --" : ""
+            StandardError.report("\(message)\(hint); see 'vmm help' or 'vmm help run'")
             exit(.usage)
         }
     }

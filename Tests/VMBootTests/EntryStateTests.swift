@@ -98,7 +98,8 @@ import VMBoot
         try expectArguments(values, plan, memory: 64 << 20)
         #expect((registers.rsp + 4) % 16 == 0)
         let frame = try plan.literal(at: registers.rsp)
-        #expect(frame.number(at: 0, as: UInt32.self) == 0)
+        let returnAddress = UInt64(frame.number(at: 0, as: UInt32.self))
+        #expect(try haltCode(at: returnAddress, plan) == [0xfa, 0xf4, 0xeb, 0xfd])
         #expect([4, 8, 12, 16].map { UInt64(frame.number(at: $0, as: UInt32.self)) } == values)
     }
 
@@ -126,8 +127,21 @@ import VMBoot
         let registers = cpu.registers
         try expectArguments([registers.rdi, registers.rsi, registers.rdx, registers.rcx], plan, memory: 64 << 20)
         #expect((registers.rsp + 8) % 16 == 0)
-        let top = try #require(plan.loads.first { $0.address.rawValue == registers.rsp })
-        #expect(top.source == .zeros(count: 8))
+        let returnAddress: UInt64 = try plan.literal(at: registers.rsp).number(at: 0)
+        #expect(try haltCode(at: returnAddress, plan) == [0xfa, 0xf4, 0xeb, 0xfd])
+    }
+
+    /// What an entry function returns to: it follows the GDT.
+    private func haltCode(at address: UInt64, _ plan: BootPlan) throws -> [UInt8] {
+        Array(try plan.literal(at: plan.cpu.gdt.base.rawValue).dropFirst(Int(address - plan.cpu.gdt.base.rawValue)))
+    }
+
+    @Test func `an image in page 0 or below the stack finds its pages mapped`() throws {
+        for start in [0x800, 0xb000] as [UInt64] {
+            let plan = try BootPlan(BootRequest(Self.binary, as: .flat64, at: start))
+            let entry = Int(6 * 4096 + (start >> 12) * 8)
+            #expect(try plan.literal(at: plan.cpu.cr3).number(at: entry, as: UInt64.self) == start & ~0xfff | 3)
+        }
     }
 
     @Test func `the page tables map 4 GiB to themselves and nothing else`() throws {
@@ -146,11 +160,15 @@ import VMBoot
             let level3 = entry(level4, address >> 30 & 511)
             guard level3 & 3 == 3, level3 & 0x80 == 0 else { return nil }
             let level2 = entry(level3, address >> 21 & 511)
-            guard level2 & 0x83 == 0x83 else { return nil }
-            return level2 & 0xf_ffff_ffe0_0000 | address & 0x1f_ffff
+            guard level2 & 3 == 3 else { return nil }
+            if level2 & 0x80 != 0 { return level2 & 0xf_ffff_ffe0_0000 | address & 0x1f_ffff }
+            let level1 = entry(level2, address >> 12 & 511)
+            return level1 & 3 == 3 ? level1 & 0xf_ffff_ffff_f000 | address & 0xfff : nil
         }
-        for page in 0..<(2048 as UInt64) {
-            let address = page << 21 | 0x1234
+        // Null pointers and a stack that runs over find nothing.
+        for page in [0, 0xb000] as [UInt64] { #expect(translate(page) == nil && translate(page | 0xfff) == nil) }
+        let small = (0..<(512 as UInt64)).map { $0 << 12 | 0x234 }.filter { ![0, 0xb].contains($0 >> 12) }
+        for address in small + (1..<(2048 as UInt64)).map({ $0 << 21 | 0x1234 }) {
             if translate(address) != address { Issue.record("\(address) is not mapped to itself") }
         }
         for address in [1 << 32, 1 << 39, 0xffff_8000_0000_0000] as [UInt64] {

@@ -1,11 +1,14 @@
 import VMAddressSpace
 
-/// Page tables that map the first 4 GiB to themselves, writable, in pages of 2 MiB: one level-4 table, one
-/// level-3 table and four level-2 tables, in this order (Intel SDM volume 3A, section 5.5, "4-Level Paging").
+/// Page tables that map the first 4 GiB to themselves, writable, in pages of 2 MiB and the first 2 MiB in pages of 4 KiB,
+/// of which some can be left out: one level-4 table, one level-3 table, four level-2 tables and one level-1 table, in
+/// this order (Intel SDM volume 3A, section 5.5, "4-Level Paging").
 struct IdentityPageTables {
     private static let entriesPerTable: UInt64 = 512
     private static let directoryCount: UInt64 = 4
-    static let byteCount = (2 + directoryCount) * PageSize.size4K.bytes
+    static let byteCount = (3 + directoryCount) * PageSize.size4K.bytes
+    /// How much is mapped in small pages, from 0 up.
+    static let smallPagesEnd = PageSize.size2M.bytes
 
     private static let present: UInt64 = 1 << 0
     private static let writable: UInt64 = 1 << 1
@@ -13,8 +16,10 @@ struct IdentityPageTables {
 
     let bytes: [UInt8]
 
-    /// - Parameter base: where the tables go; a multiple of 4096, `byteCount` bytes below 2^64.
-    init(at base: GuestAddress) {
+    /// - Parameters:
+    ///   - base: where the tables go; a multiple of 4096, `byteCount` bytes below 2^64.
+    ///   - absent: pages below `smallPagesEnd` that are not to be there.
+    init(at base: GuestAddress, without absent: [MemoryRange]) {
         let page = PageSize.size4K.bytes
         let pointer = { (table: UInt64) in base.rawValue + table * page | Self.present | Self.writable }
         bytes = [UInt8](unsafeUninitializedCapacity: Int(Self.byteCount)) { buffer, count in
@@ -31,6 +36,12 @@ struct IdentityPageTables {
             for index in 0..<(Self.directoryCount * Self.entriesPerTable) {
                 let address = index * PageSize.size2M.bytes
                 set(2 * Self.entriesPerTable + index, address | Self.present | Self.writable | Self.largePage)
+            }
+            set(2 * Self.entriesPerTable, pointer(2 + Self.directoryCount))
+            for index in 0..<Self.entriesPerTable {
+                let address = index * page
+                guard !absent.contains(where: { $0.contains(GuestAddress(address)) }) else { continue }
+                set((2 + Self.directoryCount) * Self.entriesPerTable + index, address | Self.present | Self.writable)
             }
             count = buffer.count
         }

@@ -5,7 +5,7 @@
 /// | `flat16` | 0x7c00 | real mode at 0000:7c00; DS = ES = SS = 0, SP = 0x7c00 | DL = 0x80, DS:SI = command line |
 /// | `flat32` | 0x100000 | protected mode, paging off, flat segments CS = 8, others 0x10 | EDI, ESI, EDX, ECX and the stack |
 /// | `elf32` | `p_paddr` | as `flat32`, at `e_entry` | as `flat32` |
-/// | `flat64` | 0x100000 | long mode, first 4 GiB identity-mapped, CS = 8, others 0x10 | RDI, RSI, RDX, RCX |
+/// | `flat64` | 0x100000 | long mode, first 4 GiB identity-mapped but for page 0, CS = 8, others 0x10 | RDI, RSI, RDX, RCX |
 /// | `elf64` | `p_paddr` | as `flat64`, at `e_entry` | as `flat64` |
 /// | `multiboot` | as it says | as `flat32`, but without a stack | EAX = 0x2badb002, EBX = information |
 ///
@@ -13,8 +13,9 @@
 ///   bits at most 0xffffffff), the number of CPUs and the rate of the time-stamp counter in kHz (0 where
 ///   unknown). `flat32` and `elf32` find the same four on the stack as well, so that a C function of either
 ///   calling convention (i386 System V, `regparm` aside, and x86-64 System V) can be the entry.
-/// - The stack has at least 16 KiB, a zero return address on top and the alignment a called function
-///   expects: (ESP + 4) or (RSP + 8) is a multiple of 16.
+/// - The stack ends at 0x20000 and has at least 16 KiB (84 KiB unless the image is in its way), on top the address of
+///   code that halts for good, and the alignment a called function expects: (ESP + 4) or (RSP + 8) is a multiple of 16.
+/// - In long mode page 0 and the page below the stack, 0xb000, are not mapped, unless the image is there.
 /// - Everywhere: interrupts off, RFLAGS = 2, other registers zero. The GDT is in memory; outside real mode
 ///   the IDT is empty (limit 0), and real mode has the interrupt vectors at 0.
 /// - `flat32`: CR0 = PE | ET. `flat64`: CR0 = PG | WP | NE | ET | MP | PE, CR4 = PAE | OSFXSR | OSXMMEXCPT,

@@ -52,6 +52,17 @@ struct BootLayout {
         throw noRoom(for: what, count, in: windows)
     }
 
+    /// Takes a page to be left unused.
+    /// - Parameter page: its address.
+    /// - Returns: nil where something is there already.
+    mutating func takeIfFree(page: UInt64) -> MemoryRange? {
+        guard let range = MemoryRange(start: GuestAddress(page), count: PageSize.size4K.bytes), isFree(range) else {
+            return nil
+        }
+        take(range)
+        return range
+    }
+
     private mutating func take(_ range: MemoryRange) {
         let index = occupied.firstIndex { $0.start > range.start } ?? occupied.endIndex
         occupied.insert(range, at: index)

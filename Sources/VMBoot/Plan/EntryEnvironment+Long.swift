@@ -9,13 +9,19 @@ extension EntryEnvironment {
             gs: .flatData, ss: .flatData, gdt: DescriptorTable(base: GuestAddress(0), limit: 0),
             idt: DescriptorTable(base: GuestAddress(0), limit: 0), cr0: Self.longCR0, cr4: Self.longCR4,
             efer: ControlBits.eferLongModeEnable | ControlBits.eferLongModeActive)
-        try addGDT(in: &layout)
+        // First, so that nothing is put where a null pointer leads.
+        let nullPage = layout.takeIfFree(page: 0)
+        let halt = try addGDT(at: Place.longGDT, in: &layout)
         let tables = try layout.place(
             "the page tables", count: IdentityPageTables.byteCount, preferring: Place.pageTables)
-        loads.append(.init(address: tables.start, source: .bytes(IdentityPageTables(at: tables.start).bytes)))
-        cpu.cr3 = tables.start.rawValue
         let line = try add("the command line", request.commandLineBytes, at: Place.commandLine, in: &layout)
         let stack = try layout.place("the stack", count: Self.stackByteCount, preferring: Place.stack)
+        // A stack put elsewhere may have the image below it.
+        let stackGuard = stack.start.rawValue == Place.stack ? layout.takeIfFree(page: Place.stackGuard) : nil
+        let absent = [nullPage, stackGuard].compactMap(\.self)
+        let pages = IdentityPageTables(at: tables.start, without: absent)
+        loads.append(.init(address: tables.start, source: .bytes(pages.bytes)))
+        cpu.cr3 = tables.start.rawValue
 
         let arguments = EntryArguments(request, commandLine: line.start, layout.ram)
         cpu.registers.rdi = arguments.commandLine
@@ -25,7 +31,9 @@ extension EntryEnvironment {
 
         // The return address is the stack's last 8 bytes: so RSP + 8 is a multiple of 16.
         cpu.registers.rsp = stack.last.rawValue - 7
-        loads.append(.init(address: GuestAddress(cpu.registers.rsp), source: .zeros(count: 8)))
+        var returnAddress: [UInt8] = []
+        returnAddress.appendLittleEndian(halt)
+        loads.append(.init(address: GuestAddress(cpu.registers.rsp), source: .bytes(returnAddress)))
     }
 
     private static let longCR0 =

@@ -5,7 +5,7 @@ extension EntryEnvironment {
     /// supplement, "Function Calling Sequence").
     init(protected request: BootRequest, _ entry: GuestAddress, _ layout: inout BootLayout) throws(BootError) {
         self.cpu = Self.protectedMode(entry)
-        try addGDT(in: &layout)
+        let halt = try addGDT(in: &layout)
         let line = try add("the command line", request.commandLineBytes, at: Place.commandLine, in: &layout)
         let stack = try layout.place("the stack", count: Self.stackByteCount, preferring: Place.stack)
         let arguments = EntryArguments(request, commandLine: line.start, layout.ram)
@@ -20,7 +20,7 @@ extension EntryEnvironment {
 
         // The return address, then the arguments as the last 16 bytes: so ESP + 4 is a multiple of 16.
         var frame: [UInt8] = []
-        for word in [0] + words { frame.appendLittleEndian(word) }
+        for word in [UInt32(clamping: halt)] + words { frame.appendLittleEndian(word) }
         let top = stack.last.rawValue + 1 - UInt64(frame.count)
         cpu.registers.rsp = top
         loads.append(.init(address: GuestAddress(top), source: .bytes(frame)))

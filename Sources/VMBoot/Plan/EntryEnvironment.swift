@@ -6,9 +6,13 @@ struct EntryEnvironment {
     enum Place {
         static let gdt: UInt64 = 0x500
         static let pageTables: UInt64 = 0x1000
-        static let commandLine: UInt64 = 0x7000
-        static let multibootInformation: UInt64 = 0x8000
-        /// Ends at 128 KiB; what is below is free, so that a deeper stack does no harm.
+        /// In long mode, where the first page is not mapped.
+        static let longGDT: UInt64 = 0x8000
+        static let commandLine: UInt64 = 0x9000
+        static let multibootInformation: UInt64 = 0xa000
+        /// A page that is not mapped in long mode, for a stack to run into.
+        static let stackGuard: UInt64 = 0xb000
+        /// Ends at 128 KiB; what is below, down to the guard, is free, so that a deeper stack does no harm.
         static let stack: UInt64 = 0x1_c000
     }
 
@@ -41,10 +45,13 @@ struct EntryEnvironment {
     }
 
     /// Puts the GDT into memory.
-    mutating func addGDT(in layout: inout BootLayout) throws(BootError) {
+    /// - Returns: the address of code that halts for good, for the entry to return to.
+    @discardableResult
+    mutating func addGDT(at preferred: UInt64 = Place.gdt, in layout: inout BootLayout) throws(BootError) -> UInt64 {
         let table = DescriptorTableImage(code: cpu.cs, data: cpu.ds)
-        let range = try add("the GDT", table.bytes, at: Place.gdt, in: &layout)
+        let range = try add("the GDT", table.bytes, at: preferred, in: &layout)
         cpu.gdt = DescriptorTable(base: range.start, limit: UInt16(DescriptorTableImage.byteCount - 1))
+        return range.start.rawValue + DescriptorTableImage.byteCount
     }
 }
 

@@ -9,7 +9,8 @@ struct MachineOptions: ParsableArguments {
 
     @Argument(
         parsing: .postTerminator,
-        help: ArgumentHelp("The guest's command line, after its image's name.", valueName: "guest arguments"))
+        help: ArgumentHelp(
+            "The guest's command line, after its image's name; -p overrides it.", valueName: "guest arguments"))
     var arguments: [String] = []
 
     @Option(
@@ -32,7 +33,7 @@ struct MachineOptions: ParsableArguments {
 
     @Option(
         name: [.customShort("p"), .customLong("params"), .customLong("cmdline")],
-        help: ArgumentHelp("The guest's whole command line.", valueName: "line"))
+        help: ArgumentHelp("The guest's whole command line, the image's name first.", valueName: "line"))
     var commandLine: String?
 
     @Option(name: .long, help: "The image's format, instead of what its content says. Raw binaries need it.")

@@ -21,7 +21,7 @@ struct RunCommand: ParsableCommand {
     @Option(name: .long, help: ArgumentHelp("Write how the run went to FILE, as JSON.", valueName: "file"))
     var report: String?
 
-    @Flag(name: .long, help: "Print the configuration that the flags and files make, as JSON, and stop.")
+    @Flag(name: .long, help: "Print the machine's configuration, as JSON for --config, and stop.")
     var printConfiguration = false
 
     func run() throws {
@@ -60,7 +60,7 @@ struct RunCommand: ParsableCommand {
         do throws(BootError) {
             return try GuestImage(path: guest)
         } catch {
-            guard error.kind == .noSuchInput, !guest.contains("/") else { throw .boot(error) }
+            guard error.kind == .noSuchInput, access(guest, F_OK) != 0, !guest.contains("/") else { throw .boot(error) }
             let names = BuiltInGuest.all.map(\.name).joined(separator: ", ")
             throw .boot(
                 BootError(error.kind, guest, "there is no such file, and no such built-in guest; those are \(names)"))
@@ -70,7 +70,7 @@ struct RunCommand: ParsableCommand {
     /// Errors in the configuration name its key; here they name the flag.
     private static func message(_ error: MachineError) -> String {
         guard case .configuration(let key, let message) = error else { return "\(error)" }
-        return "\(MachineOptions.flag(of: key)): \(message)"
+        return "\(MachineOptions.flag(of: key)) (\(key.rawValue)): \(message)"
     }
 
     private static func status(_ outcome: Outcome, _ control: ControlThread, _ output: StandardOutput) -> ExitStatus {
