@@ -137,15 +137,16 @@ static void check_fit(const struct options *options, const struct request *reque
 {
     uint64_t before = offset_of_address(options->base);
     uint64_t needed;
-    if (!__builtin_add_overflow(before, options->page_count * PAGE_SIZE, &needed)
-        && needed <= memory_size) {
+    if (!__builtin_mul_overflow(options->page_count, PAGE_SIZE, &needed)
+        && !__builtin_add_overflow(before, needed, &needed) && needed <= memory_size) {
         return;
     }
     print_subject("--set", request->set);
     print(" needs ");
     print_size(before);
     print(" + ");
-    print_size(options->page_count * PAGE_SIZE);
+    // What was asked for passes 64 bits only where it was rounded up from the last page.
+    print_size(options->page_count > UINT64_MAX / PAGE_SIZE ? UINT64_MAX : options->page_count * PAGE_SIZE);
     print(" of memory; the machine has ");
     print_size(memory_size);
     print("\n");

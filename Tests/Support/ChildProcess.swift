@@ -112,12 +112,14 @@ public final class ChildProcess {
     /// Waits until this text has come on its output, after that of the last call.
     public func waitForOutput(_ text: String) throws(ChildError) {
         let wanted = Array(text.utf8)
+        var isFound = false
         try carry { child in
             guard let found = child.output[child.searched...].firstRange(of: wanted) else { return false }
             child.searched = found.upperBound
+            isFound = true
             return true
         }
-        guard searched > 0, output[..<searched].suffix(wanted.count).elementsEqual(wanted) else {
+        guard isFound else {
             throw ChildError("\(command) ended its output without \(text.debugDescription): \(collected)")
         }
     }

@@ -21,7 +21,8 @@ extension PlacedImage {
             throw BootError(
                 .doesNotFit, image.name,
                 "\(byteText(image.count)) at \(address) pass \(hex(limit)), and \(reach); "
-                    + "load it lower or make it smaller")
+                    + (request.format == nil
+                        ? "it was taken for a boot sector; is it a disk image?" : "load it lower or make it smaller"))
         }
         try ram.require(range, for: "the image", of: image.name)
         self.loads = [.init(address: address, source: .image(offset: 0, count: image.count))]

@@ -52,16 +52,32 @@ extension ImageFormat {
             // The words of a header whose checksum is wrong are a constant that happens to be there.
             if case .found = search {
                 self = .multiboot
+            } else if try MultibootHeader.hasOnlySecondVersion(image) {
+                throw BootError(
+                    .badImage, image.name,
+                    "has a header of Multiboot 2 only, which is not supported; "
+                        + "add one of Multiboot 1, or run it from its ELF entry with --format elf32 or elf64")
             } else {
                 self = try ELFHeader(image).fileClass == .elf64 ? .elf64 : .elf32
             }
         } else if case .found(let header) = search, header.hasAddresses {
             self = .multiboot
+        } else if try Self.isLinuxKernel(image) {
+            throw BootError(
+                .badImage, image.name,
+                "is a Linux kernel (bzImage), which this monitor does not boot; "
+                    + "it boots ELF and Multiboot kernels, boot sectors and raw binaries")
         } else if try Self.hasBootSignature(image) {
             self = .flat16
         } else {
             throw BootError(.badImage, image.name, Self.unrecognised(search))
         }
+    }
+
+    /// Its header begins with this word, beside the signature of a boot sector (Linux, Documentation/arch/x86/boot.rst).
+    private static func isLinuxKernel(_ image: GuestImage) throws(BootError) -> Bool {
+        guard image.count >= 1024 else { return false }
+        return try image.read(at: 0x202, count: 4) == Array("HdrS".utf8)
     }
 
     private static func hasBootSignature(_ image: GuestImage) throws(BootError) -> Bool {

@@ -59,6 +59,17 @@ struct MultibootHeader {
         return unsound.map { .badChecksum($0) } ?? .absent
     }
 
+    /// Whether an image without a header of Multiboot 1 has one of Multiboot 2 (its specification, section 3.1.1).
+    static func hasOnlySecondVersion(_ image: GuestImage) throws(BootError) -> Bool {
+        let count = Int(min(image.count, 32768))
+        let fields = LittleEndianFields(try image.read(at: 0, count: count))
+        return stride(from: 0, through: count - 16, by: 8).contains { offset in
+            guard fields.number(at: offset, as: UInt32.self) == 0xe852_50d6 else { return false }
+            let words = [4, 8, 12].map { fields.number(at: offset + $0, as: UInt32.self) }
+            return 0xe852_50d6 &+ words[0] &+ words[1] &+ words[2] == 0
+        }
+    }
+
     private init(_ fields: LittleEndianFields, at offset: Int, _ flags: UInt32) {
         self.offset = offset
         self.flags = flags

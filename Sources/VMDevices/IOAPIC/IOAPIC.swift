@@ -29,6 +29,8 @@ public final class IOAPIC: MMIODevice {
     /// A pin's entry and what drives it.
     struct Pin {
         var entry = RedirectionEntry()
+        /// The message that `onRouteChange` was last told.
+        var reportedMessage: InterruptMessage?
         /// Asserted through `setLevel(pin:asserted:)`.
         var isDirectlyAsserted = false
         /// How many of the pin's lines are asserted.
@@ -47,18 +49,18 @@ public final class IOAPIC: MMIODevice {
 
     let state = Mutex(State())
     private let deliver: @Sendable (InterruptMessage) -> Void
-    private let onRouteChange: (@Sendable (_ pin: Int, _ message: InterruptMessage?) -> Void)?
+    private let onRouteChange: (@Sendable (_ pin: Int, _ message: InterruptMessage) -> Void)?
 
     /// Makes an I/O APIC as it is after reset: ID 0, all pins masked.
     ///
     /// - Parameters:
     ///   - deliver: sends an interrupt, as `KVM_SIGNAL_MSI` does. The guest chooses the message, so it may be one that
     ///     nobody accepts.
-    ///   - onRouteChange: called when the guest has changed the message a pin sends, before anything is delivered by
-    ///     it; the message is nil while the pin is masked.
+    ///   - onRouteChange: called when the guest has changed the message that an unmasked pin sends, before anything is
+    ///     delivered by it. While a pin is masked its last message stays its route.
     public init(
         deliver: @escaping @Sendable (InterruptMessage) -> Void,
-        onRouteChange: (@Sendable (_ pin: Int, _ message: InterruptMessage?) -> Void)? = nil
+        onRouteChange: (@Sendable (_ pin: Int, _ message: InterruptMessage) -> Void)? = nil
     ) {
         self.deliver = deliver
         self.onRouteChange = onRouteChange
@@ -131,16 +133,19 @@ public final class IOAPIC: MMIODevice {
                 isLowHalf
                     ? before.rawValue & ~0xffff_ffff | UInt64(value)
                     : before.rawValue & 0xffff_ffff | UInt64(value) << 32)
-            reportRoute(of: pin, before: before, after: state.pins[pin].entry)
+            reportRoute(of: pin, &state.pins[pin])
             deliverLevel(&state.pins[pin])
         default: break
         }
     }
 
-    private func reportRoute(of pin: Int, before: RedirectionEntry, after: RedirectionEntry) {
-        guard let onRouteChange else { return }
-        let message = after.isMasked ? nil : after.message
-        if message != (before.isMasked ? nil : before.message) { onRouteChange(pin, message) }
+    /// A masked pin keeps its route: the interrupt it delivered last may not have ended yet, and without the route nobody
+    /// would say when it does.
+    private func reportRoute(of pin: Int, _ state: inout Pin) {
+        let message = state.entry.message
+        guard !state.entry.isMasked, message != state.reportedMessage else { return }
+        state.reportedMessage = message
+        onRouteChange?(pin, message)
     }
 
     // MARK: Pins

@@ -3,8 +3,9 @@ import Synchronization
 /// A 16550A serial port at eight successive I/O ports (PC16550D data sheet).
 ///
 /// What a guest sees: all registers, the divisor latch, loopback with its modem lines, a 16-byte receive FIFO with
-/// trigger levels (one byte with FIFOs off), overruns, and an interrupt line that follows the enabled events and is
-/// gated by OUT2 as on a PC. What differs from the chip, because nothing here takes time:
+/// trigger levels (one byte with FIFOs off), overruns, and an interrupt line that follows the enabled events, whatever
+/// OUT2 says (a PC gates the line by it; guests rely on monitors not to). What differs from the chip, because nothing
+/// here takes time:
 /// - The transmitter is empty again when the guest's store completes, so there is no transmit FIFO to fill.
 /// - Bytes below the trigger level raise the character timeout at once instead of four character times later.
 /// - Baud rate, word length, parity and breaks are remembered and ignored; there are no parity or framing errors.

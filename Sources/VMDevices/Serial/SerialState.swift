@@ -47,10 +47,10 @@ struct SerialState: ~Copyable {
         return .none
     }
 
-    /// The level on the interrupt line. On a PC the OUT2 pin connects the chip's interrupt to the line, and loopback
-    /// holds that pin inactive.
+    /// The level on the interrupt line, which loopback disconnects. On a PC the OUT2 pin connects it, too; but other
+    /// monitors do without that, and there are kernels that never set it (xv6).
     private var interruptLevel: Bool {
-        modemControl.contains(.out2) && !isLoopback && pendingSource != .none
+        !isLoopback && pendingSource != .none
     }
 
     /// The level to drive onto the interrupt line, or nil if it has that level already.

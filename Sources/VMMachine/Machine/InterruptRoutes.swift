@@ -12,8 +12,8 @@ final class InterruptRoutes: Sendable {
         self.vm = vm
     }
 
-    /// - Parameter message: nil while the pin is masked.
-    func set(pin: Int, _ message: InterruptMessage?) {
+    /// Makes this the pin's route, instead of the one before.
+    func set(pin: Int, _ message: InterruptMessage) {
         messages.withLock { messages in
             messages[pin] = message
             if !apply(messages) {
