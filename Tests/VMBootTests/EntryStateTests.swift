@@ -103,6 +103,25 @@ import VMBoot
         #expect([4, 8, 12, 16].map { UInt64(frame.number(at: $0, as: UInt32.self)) } == values)
     }
 
+    @Test(arguments: ImageFormat.allCases)
+    func `a frequency learnt after planning is the same as one known before`(format: ImageFormat) throws {
+        var bytes = Self.binary
+        switch format {
+        case .flat16, .flat32, .flat64: break
+        case .elf32: bytes = ELFBuilder(is64: false).bytes()
+        case .elf64: bytes = ELFBuilder().bytes()
+        case .multiboot: bytes = MultibootBuilder.elf()
+        }
+        var request = BootRequest(bytes, as: format)
+        request.tscKilohertz = 0
+        var plan = try BootPlan(request)
+        plan.setTSCFrequency(kilohertz: 2_300_000)
+        request.tscKilohertz = 2_300_000
+        let known = try BootPlan(request)
+        #expect(plan.cpu == known.cpu)
+        #expect(plan.loads == known.loads)
+    }
+
     @Test func `32-bit code with more memory than it can count is told the most it can`() throws {
         let plan = try BootPlan(BootRequest(Self.binary, as: .flat32, memory: ram(8 << 30)))
         #expect(plan.cpu.registers.rsi == 0xffff_ffff)

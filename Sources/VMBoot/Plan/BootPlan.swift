@@ -36,9 +36,9 @@ public struct BootPlan: Sendable {
     /// The guest-physical address of the first instruction.
     public let entry: GuestAddress
     /// The image's first, then the modules, then what the format adds.
-    public let loads: [Load]
+    public private(set) var loads: [Load]
     /// The first vCPU at `entry`.
-    public let cpu: InitialCPUState
+    public private(set) var cpu: InitialCPUState
 
     let image: GuestImage
     let modules: [GuestImage]
@@ -68,6 +68,27 @@ public struct BootPlan: Sendable {
         self.cpu = environment.cpu
         self.image = image
         self.modules = request.modules.map(\.image)
+    }
+
+    /// Tells the guest the rate of its time-stamp counter, for a caller who learns it only after planning. Formats that
+    /// have no place for it stay as they are.
+    /// - Parameter kilohertz: as `BootRequest.tscKilohertz`.
+    public mutating func setTSCFrequency(kilohertz: UInt32) {
+        switch format {
+        case .flat16, .multiboot:
+            return
+        case .flat64, .elf64:
+            cpu.registers.rcx = UInt64(kilohertz)
+        case .flat32, .elf32:
+            cpu.registers.rcx = UInt64(kilohertz)
+            // It is the last argument on the stack, too.
+            guard let index = loads.firstIndex(where: { $0.address.rawValue == cpu.registers.rsp }),
+                case .bytes(let frame) = loads[index].source, frame.count >= 4
+            else { return }
+            var bytes = Array(frame.dropLast(4))
+            bytes.appendLittleEndian(kilohertz)
+            loads[index] = Load(address: loads[index].address, source: .bytes(bytes))
+        }
     }
 
     private static func place(

@@ -39,7 +39,7 @@ public final class Machine: Sendable {
     ) throws(MachineError) {
         self.created = .now
         try configuration.validate()
-        var request = try MachineError.wrap(MachineError.boot) { () throws(BootError) in
+        let request = try MachineError.wrap(MachineError.boot) { () throws(BootError) in
             try BootRequest(configuration, image: image)
         }
         // Planning needs no KVM: an image that is no good is reported on any host.
@@ -55,8 +55,7 @@ public final class Machine: Sendable {
                 configuration, shared.vm, cpuid, hasTSCDeadlineTimer: system.has(.tscDeadlineTimer))
         }
         if system.has(.tscFrequency), let kilohertz = try? processors[0].vcpu.tscKilohertz() {
-            request.tscKilohertz = kilohertz
-            plan = try MachineError.wrap(MachineError.boot) { () throws(BootError) in try BootPlan(request) }
+            plan.setTSCFrequency(kilohertz: kilohertz)
         }
         try MachineError.wrap(MachineError.boot) { () throws(BootError) in
             try plan.load(into: shared.memory, isZeroed: true)
