@@ -5,9 +5,9 @@
 #include <string.h>
 
 enum {
-    GDT = 0x500,
+    GDT = 0x8000,
     PAGE_TABLES = 0x1000,
-    COMMAND_LINE = 0x7000,
+    COMMAND_LINE = 0x8100,
     STACK_END = 0x20000,
     FLAT_IMAGE = 0x100000,
     PAGE = 4096,
@@ -61,6 +61,11 @@ static void write_page_tables(uint8_t *memory) {
     }
     for (uint64_t i = 0; i < 4 * entries; i++) {
         table[2 * entries + i] = i << 21 | large_page | present_writable;
+    }
+    /* The first 2 MiB in small pages, without page 0 and the one below the stack. */
+    table[2 * entries] = (PAGE_TABLES + UINT64_C(6) * PAGE) | present_writable;
+    for (uint64_t i = 1; i < entries; i++) {
+        if (i != 0xb) table[6 * entries + i] = i << 12 | present_writable;
     }
 }
 

@@ -8,7 +8,8 @@ struct EntryEnvironment {
         static let pageTables: UInt64 = 0x1000
         /// In long mode, where the first page is not mapped.
         static let longGDT: UInt64 = 0x8000
-        static let commandLine: UInt64 = 0x9000
+        /// In the same page as the GDT of long mode, unless it is long: a page less for the host to provide.
+        static let commandLine: UInt64 = 0x8100
         static let multibootInformation: UInt64 = 0xa000
         /// A page that is not mapped in long mode, for a stack to run into.
         static let stackGuard: UInt64 = 0xb000
