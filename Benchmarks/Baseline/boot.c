@@ -81,7 +81,7 @@ struct entry_state load_guest(uint8_t *memory, uint64_t memory_size, const struc
     memcpy(memory + COMMAND_LINE, guest->command_line, line_size);
     return (struct entry_state){
         .rip = entry,
-        .rsp = STACK_END - 8, /* a return address of zero */
+        .rsp = STACK_END - 8, /* a return address of zero; ours is that of code that halts */
         .command_line = COMMAND_LINE,
         .gdt = GDT,
         .page_tables = PAGE_TABLES,

@@ -3,13 +3,15 @@ import Synchronization
 /// The reset line of a PC's keyboard controller, and nothing else of it: ports 0x60 and 0x64 (Intel 8042).
 ///
 /// Writing 0xfe to port 0x64 resets the machine, as does any other command that pulses output line 0 (0xf0 to 0xfe,
-/// even); all other writes are dropped. What a guest that looks for a keyboard reads is chosen so that nothing hangs:
+/// even); all other writes are dropped. What a guest that looks for a keyboard reads is chosen so that drivers that
+/// drain the controller before they talk to it, as Linux's does, soon give up on it:
 /// - The input buffer (status bit 1) is always empty, so a guest that waits for it before it resets goes on at once.
 ///   All ones would make Linux wait 65536 polls before each reset, and simple kernels for ever.
 /// - The output buffer (status bit 0) starts with 64 stale bytes, all 0, and stays empty once they are read. Drivers
 ///   drain it before they begin. Those that give up after some number of bytes conclude that no controller is there:
 ///   Linux's i8042 driver stops after 16 and says "No controller found", where an empty buffer would make it wait half
-///   a second for the answer to its first command. Those that drain without a limit come to the end.
+///   a second for the answer to its first command. Those that drain without a limit come to the end; if they then wait
+///   for the answer to a command without a limit too, they wait for ever.
 ///
 /// Threads: any; the closure is called on the vCPU thread that wrote.
 public final class ResetPort: BytePortDevice {
