@@ -1,50 +1,68 @@
-/// A non-empty, half-open range of guest-physical addresses. It is stored as its first and its last
-/// byte, so that it can end at 2^64.
-public struct MemoryRange: Hashable, Sendable {
-    /// The address of the first byte in the range.
+/// A non-empty, half-open range of guest-physical memory in whole pages of 4 KiB, which can end at 2^64.
+@frozen
+public struct MemoryRange: AddressInterval {
     public let start: GuestAddress
-    /// The address of the last byte in the range.
     public let last: GuestAddress
 
+    /// All addresses, 2^64 bytes.
+    @inlinable
+    public static var whole: MemoryRange {
+        MemoryRange(uncheckedFrom: GuestAddress(0), through: GuestAddress(.max))
+    }
+
     /// - Parameter count: its length in bytes.
-    /// - Returns: nil where the range would be empty or pass 2^64.
-    public init?(start: GuestAddress, count: UInt64) {
-        guard count > 0, let last = start.advanced(byBytes: count - 1) else { return nil }
+    /// - Throws: `MemoryRangeError` where `start` or `count` is not a multiple of 4 KiB, or the range would be empty or
+    ///   pass 2^64.
+    @inlinable
+    public init(start: GuestAddress, count: UInt64) throws(MemoryRangeError) {
+        guard count > 0 else { throw .empty(start: start) }
+        guard start.isAligned(to: PageSize.size4K.bytes) else { throw .unalignedStart(start) }
+        guard count & PageSize.size4K.mask == 0 else { throw .unalignedCount(start: start, count: count) }
+        guard let last = start.advanced(byBytes: count - 1) else { throw .pastEnd(start: start, count: count) }
+        self.init(uncheckedFrom: start, through: last)
+    }
+
+    /// - Parameter last: the address of its last byte.
+    /// - Throws: `MemoryRangeError` where `last` is below `start`, or the two are not the first and the last byte of
+    ///   pages.
+    @inlinable
+    public init(from start: GuestAddress, through last: GuestAddress) throws(MemoryRangeError) {
+        guard let range = AddressRange(from: start, through: last) else { throw .reversed(start: start, last: last) }
+        try self.init(range)
+    }
+
+    /// The same bytes.
+    /// - Throws: `MemoryRangeError` where they are not whole pages.
+    @inlinable
+    public init(_ range: AddressRange) throws(MemoryRangeError) {
+        let page = PageSize.size4K.bytes
+        guard range.start.isAligned(to: page) else { throw .unalignedStart(range.start) }
+        guard range.isAligned(to: page) else { throw .unalignedCount(start: range.start, count: range.count) }
+        self.init(uncheckedFrom: range.start, through: range.last)
+    }
+
+    /// For bounds that are known to be in order, and the first and the last byte of pages.
+    @inlinable
+    init(uncheckedFrom start: GuestAddress, through last: GuestAddress) {
         self.start = start
         self.last = last
     }
 
-    /// Its length in bytes; saturates for the whole 2^64 space, which a `UInt64` cannot count.
-    public var count: UInt64 {
-        let distance = last.rawValue - start.rawValue
-        return distance == .max ? .max : distance + 1
+    /// The pages that both have, or nil where there are none.
+    @inlinable
+    public func intersection(_ other: MemoryRange) -> MemoryRange? {
+        guard overlaps(other) else { return nil }
+        return MemoryRange(uncheckedFrom: max(start, other.start), through: min(last, other.last))
     }
 
-    /// Whether `address` is in the range.
-    public func contains(_ address: GuestAddress) -> Bool {
-        start <= address && address <= last
-    }
-
-    /// Whether all of `other` is in the range.
-    public func contains(_ other: MemoryRange) -> Bool {
-        start <= other.start && other.last <= last
-    }
-
-    /// Whether the two share an address.
-    public func overlaps(_ other: MemoryRange) -> Bool {
-        start <= other.last && other.start <= last
-    }
-
-    /// Whether start and length are both multiples of `alignment`, a power of two in bytes.
-    public func isAligned(to alignment: UInt64) -> Bool {
-        let mask = alignment - 1
-        return start.rawValue & mask == 0 && last.rawValue & mask == mask
-    }
-}
-
-extension MemoryRange: CustomStringConvertible {
-    /// `[first, last]`, both inclusive, as kernels print their memory maps.
-    public var description: String {
-        "[\(start), \(last)]"
+    /// A range of the same length elsewhere.
+    /// - Throws: `MemoryRangeError` where `start` is not a multiple of 4 KiB, or the range would pass 2^64.
+    @inlinable
+    public func moved(to start: GuestAddress) throws(MemoryRangeError) -> MemoryRange {
+        guard start.isAligned(to: PageSize.size4K.bytes) else { throw .unalignedStart(start) }
+        guard let last = start.advanced(byBytes: last.rawValue - self.start.rawValue) else {
+            throw .pastEnd(start: start, count: count)
+        }
+        return MemoryRange(uncheckedFrom: start, through: last)
     }
 }

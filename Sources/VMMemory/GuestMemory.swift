@@ -100,7 +100,7 @@ public final class GuestMemory: Sendable {
         _ body: (UnsafeMutableRawBufferPointer, Int) -> Void
     ) throws(GuestMemoryError) {
         guard count != 0 else { return }
-        guard count > 0, let whole = MemoryRange(start: address, count: UInt64(count)),
+        guard count > 0, let whole = AddressRange(start: address, count: UInt64(count)),
             let first = regions.firstIndex(where: { $0.range.contains(address) })
         else {
             throw GuestMemoryError(

@@ -17,7 +17,7 @@ struct BareVM: ~Copyable {
     init(code: [UInt8], irqchip: Bool = false) throws {
         let system = try KVMSystem()
         let vm = try system.makeVirtualMachine()
-        let memory = try GuestMemory(anonymous: [MemoryRange(start: GuestAddress(0), count: Self.size)!])
+        let memory = try GuestMemory(anonymous: [MemoryRange(start: GuestAddress(0), count: Self.size)])
         let slot = try vm.addMemorySlot(memory.slot())
         if irqchip { try vm.createIRQChip() }
         let vcpu = try vm.makeVCPU(id: 0)

@@ -7,11 +7,11 @@ import VMMemory
 
 @Suite(.enabled(if: KVMHost.isUsable, Comment(rawValue: KVMHost.skipReason)))
 struct MemorySlotTests {
-    private let memory = try! GuestMemory(anonymous: [MemoryRange(start: GuestAddress(0), count: 0x10_0000)!])
+    private let memory = try! GuestMemory(anonymous: [MemoryRange(start: GuestAddress(0), count: 0x10_0000)])
 
     private func slot(_ start: UInt64, _ count: UInt64 = 0x1000) -> MemorySlot {
         var slot = memory.slot()
-        slot.range = MemoryRange(start: GuestAddress(start), count: count)!
+        slot.range = try! MemoryRange(start: GuestAddress(start), count: count)
         return slot
     }
 
@@ -40,10 +40,11 @@ struct MemorySlotTests {
         #expect(try vm.addMemorySlot(slot(0x4000)).rawValue == 1)
     }
 
-    @Test func anUnalignedSlotIsRefused() throws {
+    @Test func memoryThatBeginsInAPageIsRefused() throws {
         let vm = try KVMSystem().makeVirtualMachine()
-        #expect(throws: KVMError.self) { try vm.addMemorySlot(slot(0x800)) }
-        #expect(throws: KVMError.self) { try vm.addMemorySlot(slot(0, 0x1800)) }
+        var unaligned = slot(0)
+        unaligned.hostAddress += 0x800
+        #expect(throws: KVMError.self) { try vm.addMemorySlot(unaligned) }
         #expect(vm.memorySlots.isEmpty)
     }
 
@@ -56,10 +57,18 @@ struct MemorySlotTests {
         #expect(throws: KVMError.self) { try vm.setMemorySlotFlags(id, .logDirtyPages) }
     }
 
-    @Test func movingPastTheTopOfTheAddressSpaceThrowsAndKeepsTheSlot() throws {
+    @Test(
+        arguments: [(.max - 0xfff, "passes the last address"), (0x800, "not a multiple of 4 KiB")] as [(UInt64, String)]
+    )
+    func movingToWhereNoSlotCanBeThrowsAndKeepsTheSlot(_ address: UInt64, _ reason: String) throws {
         let vm = try KVMSystem().makeVirtualMachine()
         let id = try vm.addMemorySlot(slot(0, 0x2000))
-        #expect(throws: KVMError.self) { try vm.moveMemorySlot(id, to: GuestAddress(.max - 0xfff)) }
+        #expect {
+            try vm.moveMemorySlot(id, to: GuestAddress(address))
+        } throws: { error in
+            guard case .call(.setMemorySlot, .invalidArgument, let about)? = error as? KVMError else { return false }
+            return about.contains(reason)
+        }
         #expect(vm.memorySlots.first?.slot.range.start == GuestAddress(0))
     }
 

@@ -4,7 +4,8 @@ import VMAddressSpace
 @testable import KVM
 
 @Suite struct MemorySlotTableTests {
-    private let slot = MemorySlot(range: MemoryRange(start: GuestAddress(0), count: 0x1000)!, hostAddress: 0x1000)
+    private let slot = try! MemorySlot(
+        range: MemoryRange(start: GuestAddress(0), count: 0x1000), hostAddress: 0x1000)
 
     @Test func numbersOfRemovedSlotsAreUsedAgainLowestFirst() {
         var table = MemorySlotTable(limit: 4)

@@ -68,7 +68,7 @@ import VMBoot
         let plan = try BootPlan(request)
         expectSound(plan, request)
         let cpu = plan.cpu
-        let stack = MemoryRange(start: GuestAddress(cpu.ss.base + cpu.registers.rsp - 4096), count: 4096)
+        let stack = AddressRange(start: GuestAddress(cpu.ss.base + cpu.registers.rsp - 4096), count: 4096)
         let image = try #require(plan.loads.first.flatMap(plan.range(of:)))
         #expect(stack.map { !$0.overlaps(image) } == true)
         let line = try plan.literal(at: cpu.ds.base + cpu.registers.rsi)

@@ -43,7 +43,7 @@ import VMMemory
 
     @Test func `a load may cross from one region of memory to the next`() throws {
         let pieces = [(0, 0x10_0000), (0x10_0000, 0x1000), (0x10_1000, 0x10_0000)] as [(UInt64, UInt64)]
-        let ranges = pieces.compactMap { MemoryRange(start: GuestAddress($0.0), count: $0.1) }
+        let ranges = try pieces.map { try MemoryRange(start: GuestAddress($0.0), count: $0.1) }
         let bytes = (0..<0x3000).map { UInt8(truncatingIfNeeded: $0 / 7) }
         let request = BootRequest(bytes, as: .flat64, at: 0xf_f800, memory: ranges)
         let memory = try GuestMemory(anonymous: ranges)

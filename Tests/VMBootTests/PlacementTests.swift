@@ -55,7 +55,7 @@ import VMBoot
         for start in [0x1_0000, 0x1_ff00, 0x1000] as [UInt64] {
             let plan = try BootPlan(BootRequest(elf([(start, 0x1_0000)])))
             let top = plan.cpu.registers.rsp
-            let stack = try #require(MemoryRange(start: GuestAddress(top + 8 - 0x4000), count: 0x3ff8))
+            let stack = try #require(AddressRange(start: GuestAddress(top + 8 - 0x4000), count: 0x3ff8))
             #expect(!plan.loads.compactMap(plan.range(of:)).contains { $0.overlaps(stack) })
         }
     }
@@ -88,15 +88,14 @@ import VMBoot
     }
 
     @Test func `ranges of memory that touch count as one`() throws {
-        let pieces = (0..<64).compactMap { MemoryRange(start: GuestAddress($0 << 20), count: 1 << 20) }
+        let pieces = try (0..<64).map { try MemoryRange(start: GuestAddress($0 << 20), count: 1 << 20) }
         #expect(try BootPlan(BootRequest(elf([(0x18_0000, 0x100_0000)]), memory: pieces.reversed())).format == .elf64)
     }
 
     @Test func `memory that ends at the end of all addresses is no danger`() throws {
-        let last = try #require(MemoryRange(start: GuestAddress(0), count: .max))
-        let request = BootRequest(elf([(0, 0x1_0000_0000)]), memory: [last])
+        let request = BootRequest(elf([(0, 0x1_0000_0000)]), memory: [.whole])
         #expect(planningError(request)?.kind == .doesNotFit)
-        let top = try #require(MemoryRange(start: GuestAddress(.max - 0xfff), count: 0x1000))
+        let top = try MemoryRange(start: GuestAddress(.max - 0xfff), count: 0x1000)
         let sound = BootRequest(elf([(0x10_0000, 16), (top.start.rawValue, 0x1000)]), memory: ram(1 << 30) + [top])
         expectSound(try BootPlan(sound), sound)
     }

@@ -19,7 +19,7 @@ struct GuestFixture {
 
     /// One MiB of RAM and a processor in 64-bit mode without any page tables yet.
     init() throws {
-        memory = try GuestMemory(anonymous: [MemoryRange(start: GuestAddress(0), count: 1 << 20)!])
+        memory = try GuestMemory(anonymous: [MemoryRange(start: GuestAddress(0), count: 1 << 20)])
         special.cr0 = 1 << 31 | 1 << 16 | 1
         special.cr3 = 0x1000
         special.cr4 = 1 << 5

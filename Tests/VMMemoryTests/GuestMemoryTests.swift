@@ -10,7 +10,7 @@ import VMMemory
     }
 
     private func range(_ start: UInt64, _ count: UInt64) -> MemoryRange {
-        MemoryRange(start: GuestAddress(start), count: count)!
+        try! MemoryRange(start: GuestAddress(start), count: count)
     }
 
     @Test func freshMemoryIsZeroAndSorted() throws {
@@ -64,10 +64,6 @@ import VMMemory
         {
             try GuestMemory(anonymous: [range(0x1000, 0x1000), range(0, 0x2000)])
         }
-    }
-
-    @Test func partsOfPagesAreRefused() {
-        #expect(throws: GuestMemoryError.self) { try GuestMemory(anonymous: [range(0, 0x1001)]) }
     }
 
     @Test func moreThanTheHostCanMapIsATypedError() {

@@ -22,7 +22,7 @@ public struct MemorySlot: Sendable {
         public static let readOnly = Flags(rawValue: 1 << 1)
     }
 
-    /// Page-aligned at both ends.
+    /// Guest-physical.
     public var range: MemoryRange
     /// The page-aligned address of the memory behind the first byte, as an integer: a slot owns no memory.
     public var hostAddress: UInt

@@ -6,8 +6,8 @@ import VMAddressSpace
 /// from several threads are taken one after another.
 extension VirtualMachine {
     /// Makes `slot.range` RAM (or ROM) of the guest. The memory behind it must stay mapped until the slot is removed.
-    /// - Throws: `KVMError.call` with `EEXIST` where it overlaps another slot, `EINVAL` where it is unaligned,
-    ///   `ENOSPC` where the VM has all the slots it can have.
+    /// - Throws: `KVMError.call` with `EEXIST` where it overlaps another slot, `EINVAL` where `hostAddress` is not
+    ///   page-aligned, `ENOSPC` where the VM has all the slots it can have.
     public func addMemorySlot(_ slot: MemorySlot) throws(KVMError) -> MemorySlotID {
         try slots.withLock { (table) throws(KVMError) in
             var changed = table
@@ -27,12 +27,17 @@ extension VirtualMachine {
     }
 
     /// Moves a slot to other guest addresses, keeping the memory behind it. The kernel does it in one step.
+    /// - Throws: `KVMError.call` with `ENOENT` where there is no such slot, `EEXIST` where another is there, `EINVAL`
+    ///   where `address` is not page-aligned or the slot would pass 2^64.
     public func moveMemorySlot(_ id: MemorySlotID, to address: GuestAddress) throws(KVMError) {
         try change(id) { (slot) throws(KVMError) in
-            guard let range = MemoryRange(start: address, count: slot.range.count) else {
-                throw .call(.setMemorySlot, .invalidArgument, about: "slot \(id.rawValue) to \(address), past 2^64")
+            var moved = slot
+            do throws(MemoryRangeError) {
+                moved.range = try slot.range.moved(to: address)
+            } catch {
+                throw .call(.setMemorySlot, .invalidArgument, about: "slot \(id.rawValue) to \(address): \(error)")
             }
-            return MemorySlot(range: range, hostAddress: slot.hostAddress, flags: slot.flags)
+            return moved
         }
     }
 

@@ -8,8 +8,8 @@ struct ELFSegment {
     let fileOffset: UInt64
     /// How many of its bytes are in the file; the others are zero.
     let fileCount: UInt64
-    let physical: MemoryRange
-    let virtual: MemoryRange
+    let physical: AddressRange
+    let virtual: AddressRange
 
     /// The guest-physical address of a linked one, if it is in this segment.
     func physicalAddress(of address: UInt64) -> GuestAddress? {
@@ -74,8 +74,8 @@ struct ELFProgramHeader {
                 "has \(hex(fileSize)) bytes at offset \(hex(offset)), past the file's end at \(hex(image.count)); "
                     + "the file is cut short")
         }
-        guard let physical = MemoryRange(start: GuestAddress(physicalAddress), count: memorySize),
-            let virtual = MemoryRange(start: GuestAddress(virtualAddress), count: memorySize)
+        guard let physical = AddressRange(start: GuestAddress(physicalAddress), count: memorySize),
+            let virtual = AddressRange(start: GuestAddress(virtualAddress), count: memorySize)
         else {
             throw bad(image, "has \(hex(memorySize)) bytes at \(hex(physicalAddress)), past the end of all addresses")
         }

@@ -17,7 +17,7 @@ extension PlacedImage {
             throw BootError(
                 .badOption, image.name, "cannot be loaded at \(address) (--load-address): \(reach); choose a lower one")
         }
-        guard let range = MemoryRange(start: address, count: image.count), range.last.rawValue < limit else {
+        guard let range = AddressRange(start: address, count: image.count), range.last.rawValue < limit else {
             throw BootError(
                 .doesNotFit, image.name,
                 "\(byteText(image.count)) at \(address) pass \(hex(limit)), and \(reach); "

@@ -7,7 +7,7 @@ struct BIOSMemoryMap {
     private static let extendedStart: UInt64 = 0x10_0000
 
     struct Entry {
-        let range: MemoryRange
+        let range: AddressRange
         let isUsable: Bool
     }
 
@@ -15,16 +15,15 @@ struct BIOSMemoryMap {
     let entries: [Entry]
 
     init(_ ram: GuestRAM) {
-        let pieces: [(Range<UInt64>, Bool)] = [
-            (0..<Self.conventionalEnd, true), (Self.conventionalEnd..<Self.extendedStart, false),
-            (Self.extendedStart..<UInt64.max, true),
+        let pieces = [
+            (AddressRange(0..<Self.conventionalEnd), true),
+            (AddressRange(Self.conventionalEnd..<Self.extendedStart), false),
+            (AddressRange(from: GuestAddress(Self.extendedStart), through: GuestAddress(.max)), true),
         ]
         var entries: [Entry] = []
         for memory in ram.ranges {
             for (piece, isUsable) in pieces {
-                let start = max(memory.start, GuestAddress(piece.lowerBound))
-                let last = min(memory.last, GuestAddress(piece.upperBound - 1))
-                if let range = MemoryRange(from: start, through: last) {
+                if let range = piece.flatMap(memory.intersection) {
                     entries.append(Entry(range: range, isUsable: isUsable))
                 }
             }

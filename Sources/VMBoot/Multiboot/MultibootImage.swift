@@ -55,7 +55,7 @@ extension PlacedImage {
 private struct MultibootExtent {
     let fileOffset: UInt64
     let fileCount: UInt64
-    let whole: MemoryRange
+    let whole: AddressRange
     let entry: GuestAddress
 
     init(_ header: MultibootHeader, _ image: GuestImage) throws(BootError) {
@@ -77,7 +77,7 @@ private struct MultibootExtent {
                     + "the file is cut short")
         }
         let end = addresses.bssEnd == 0 ? loadEnd : UInt64(addresses.bssEnd)
-        guard end >= loadEnd, let whole = MemoryRange(start: GuestAddress(load), count: end - load) else {
+        guard end >= loadEnd, let whole = AddressRange(start: GuestAddress(load), count: end - load) else {
             throw Self.bad(header, image, "has bss_end_addr \(hex(end)) below the loaded data's end \(hex(loadEnd))")
         }
         self.whole = whole

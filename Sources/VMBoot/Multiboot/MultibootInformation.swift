@@ -4,7 +4,7 @@ import VMAddressSpace
 /// piece of memory (Multiboot Specification 0.6.96, section 3.3).
 struct MultibootInformation {
     struct Module {
-        let range: MemoryRange
+        let range: AddressRange
         let commandLine: String
     }
 

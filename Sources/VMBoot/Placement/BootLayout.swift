@@ -17,15 +17,15 @@ struct BootLayout {
     let ram: GuestRAM
     private let subject: String
     /// What is taken, by ascending start.
-    private var occupied: [MemoryRange]
+    private var occupied: [AddressRange]
 
     /// - Parameters:
     ///   - occupied: where the image goes.
     ///   - subject: the image's name, for messages.
-    init(ram: GuestRAM, occupied: [MemoryRange], subject: String) {
+    init(ram: GuestRAM, occupied: [AddressRange], subject: String) {
         self.ram = ram
         self.subject = subject
-        self.occupied = occupied.sorted { $0.start < $1.start }
+        self.occupied = occupied.sorted()
     }
 
     /// Takes the preferred place where it is free, otherwise the lowest free one of the first of `windows`
@@ -38,8 +38,8 @@ struct BootLayout {
     mutating func place(
         _ what: String, count: UInt64, preferring preferred: UInt64?, in windows: [Range<UInt64>] = [below4GiB],
         alignment: UInt64 = PageSize.size4K.bytes
-    ) throws(BootError) -> MemoryRange {
-        if let preferred, let range = MemoryRange(start: GuestAddress(preferred), count: count), isFree(range) {
+    ) throws(BootError) -> AddressRange {
+        if let preferred, let range = AddressRange(start: GuestAddress(preferred), count: count), isFree(range) {
             take(range)
             return range
         }
@@ -56,46 +56,46 @@ struct BootLayout {
     /// - Parameter page: its address.
     /// - Returns: nil where something is there already.
     mutating func takeIfFree(page: UInt64) -> MemoryRange? {
-        guard let range = MemoryRange(start: GuestAddress(page), count: PageSize.size4K.bytes), isFree(range) else {
-            return nil
-        }
-        take(range)
+        guard let range = try? MemoryRange(start: GuestAddress(page), count: PageSize.size4K.bytes),
+            isFree(AddressRange(range))
+        else { return nil }
+        take(AddressRange(range))
         return range
     }
 
-    private mutating func take(_ range: MemoryRange) {
+    private mutating func take(_ range: AddressRange) {
         let index = occupied.firstIndex { $0.start > range.start } ?? occupied.endIndex
         occupied.insert(range, at: index)
     }
 
-    private func isFree(_ range: MemoryRange) -> Bool {
+    private func isFree(_ range: AddressRange) -> Bool {
         ram.contains(range) && !occupied.contains { $0.overlaps(range) }
     }
 
-    private func firstFree(_ count: UInt64, in window: Range<UInt64>, _ alignment: UInt64) -> MemoryRange? {
+    private func firstFree(_ count: UInt64, in window: Range<UInt64>, _ alignment: UInt64) -> AddressRange? {
         for memory in ram.ranges {
             let start = max(window.lowerBound, memory.start.rawValue)
             let last = min(window.upperBound - 1, memory.last.rawValue)
             guard var candidate = start.roundedUp(to: alignment) else { return nil }
             // What is taken is ascending, so the candidate only ever moves past what was looked at.
             for taken in blockers {
-                guard let range = MemoryRange(start: GuestAddress(candidate), count: count) else { return nil }
+                guard let range = AddressRange(start: GuestAddress(candidate), count: count) else { return nil }
                 guard range.overlaps(taken) else { continue }
                 guard taken.last.rawValue < .max, let next = (taken.last.rawValue + 1).roundedUp(to: alignment) else {
                     return nil
                 }
                 candidate = next
             }
-            if let range = MemoryRange(start: GuestAddress(candidate), count: count), range.last.rawValue <= last {
+            if let range = AddressRange(start: GuestAddress(candidate), count: count), range.last.rawValue <= last {
                 return range
             }
         }
         return nil
     }
 
-    private var blockers: [MemoryRange] {
-        guard let hole = MemoryRange(Self.legacyHole) else { return occupied }
-        return (occupied + [hole]).sorted { $0.start < $1.start }
+    private var blockers: [AddressRange] {
+        guard let hole = AddressRange(Self.legacyHole) else { return occupied }
+        return (occupied + [hole]).sorted()
     }
 
     private func noRoom(for what: String, _ count: UInt64, in windows: [Range<UInt64>]) -> BootError {
@@ -118,11 +118,5 @@ struct BootLayout {
             .doesNotFit, subject,
             "\(problem) beside the image in \(byteText(ram.byteCount)) of memory; "
                 + "give the guest at least \(megabytes) MiB (-m \(megabytes)M)")
-    }
-}
-
-extension MemoryRange {
-    fileprivate init?(_ range: Range<UInt64>) {
-        self.init(start: GuestAddress(range.lowerBound), count: UInt64(range.count))
     }
 }

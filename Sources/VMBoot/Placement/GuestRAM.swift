@@ -8,16 +8,7 @@ struct GuestRAM {
     let ranges: [MemoryRange]
 
     init(_ ranges: [MemoryRange]) {
-        var merged: [MemoryRange] = []
-        for range in ranges.sorted(by: { $0.start < $1.start }) {
-            if let below = merged.last, range.start.rawValue <= below.last.rawValue.addingSaturating(1) {
-                let last = max(below.last, range.last)
-                merged[merged.count - 1] = MemoryRange(from: below.start, through: last) ?? below
-            } else {
-                merged.append(range)
-            }
-        }
-        self.ranges = merged
+        self.ranges = Array(ranges.sorted().merged())
     }
 
     /// In bytes.
@@ -25,20 +16,20 @@ struct GuestRAM {
         ranges.reduce(0) { $0.addingSaturating($1.count) }
     }
 
-    func contains(_ range: MemoryRange) -> Bool {
+    func contains(_ range: AddressRange) -> Bool {
         ranges.contains { $0.contains(range) }
     }
 
     /// - Parameter what: what needs the range, as the subject of a sentence.
     /// - Throws: `BootError` of kind `doesNotFit` where some of it is not RAM.
-    func require(_ range: MemoryRange, for what: String, of subject: String) throws(BootError) {
+    func require(_ range: AddressRange, for what: String, of subject: String) throws(BootError) {
         guard !contains(range) else { return }
         let places = ranges.map(\.description).joined(separator: " ")
         let memory = ranges.isEmpty ? "no memory" : "\(byteText(byteCount)) of memory (\(places))"
         throw BootError(.doesNotFit, subject, "\(what) needs \(range), but the guest has \(memory); \(advice(range))")
     }
 
-    private func advice(_ range: MemoryRange) -> String {
+    private func advice(_ range: AddressRange) -> String {
         let hole = Self.deviceHole
         if range.last.rawValue >= hole.lowerBound, range.start.rawValue < hole.upperBound {
             return "there is never memory at 3 GiB to 4 GiB, so link or load it lower"
@@ -51,13 +42,5 @@ struct GuestRAM {
     /// Whole MiB that include byte number `last`.
     static func megabytes(for last: UInt64) -> UInt64 {
         last / (1 << 20) + 1
-    }
-}
-
-extension MemoryRange {
-    /// - Returns: nil where `last` is below `start`, or the range the whole 2^64 space.
-    init?(from start: GuestAddress, through last: GuestAddress) {
-        guard start <= last, last.rawValue - start.rawValue < .max else { return nil }
-        self.init(start: start, count: last.rawValue - start.rawValue + 1)
     }
 }

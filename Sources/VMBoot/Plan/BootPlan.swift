@@ -59,7 +59,7 @@ public struct BootPlan: Sendable {
         try request.checkOptions(for: format)
         let ram = GuestRAM(request.memory)
         let placed = try Self.place(request, format, ram)
-        let occupied = placed.loads.compactMap { MemoryRange(start: $0.address, count: $0.count) }
+        let occupied = placed.loads.compactMap { AddressRange(start: $0.address, count: $0.count) }
         var layout = BootLayout(ram: ram, occupied: occupied, subject: image.name)
         let environment = try EntryEnvironment(format, request, entry: placed.entry, kernel: occupied, &layout)
         self.format = format

@@ -9,7 +9,7 @@ extension EntryEnvironment {
     /// The machine state of the Multiboot Specification 0.6.96, section 3.2: protected mode as elsewhere, but
     /// the kernel makes its own stack.
     init(
-        multiboot request: BootRequest, _ entry: GuestAddress, _ kernel: [MemoryRange], _ layout: inout BootLayout
+        multiboot request: BootRequest, _ entry: GuestAddress, _ kernel: [AddressRange], _ layout: inout BootLayout
     ) throws(BootError) {
         self.cpu = Self.protectedMode(entry)
         let modules = try Self.placeModules(request, after: kernel, &layout)
@@ -32,12 +32,12 @@ extension EntryEnvironment {
 
     /// Each on pages of its own, above the kernel if there is room.
     private static func placeModules(
-        _ request: BootRequest, after kernel: [MemoryRange], _ layout: inout BootLayout
-    ) throws(BootError) -> [MemoryRange] {
+        _ request: BootRequest, after kernel: [AddressRange], _ layout: inout BootLayout
+    ) throws(BootError) -> [AddressRange] {
         let limit = BootLayout.below4GiB.upperBound
         let kernelEnd = kernel.map(\.last.rawValue).filter { $0 < limit }.max() ?? 0
         let floor = max(kernelEnd, modulesFloor)
-        var ranges: [MemoryRange] = []
+        var ranges: [AddressRange] = []
         for module in request.modules {
             ranges.append(
                 try layout.place(

@@ -25,7 +25,7 @@ struct EntryEnvironment {
     /// - Parameter kernel: where the image's bytes go.
     /// - Throws: `BootError` of kind `doesNotFit`.
     init(
-        _ format: ImageFormat, _ request: BootRequest, entry: GuestAddress, kernel: [MemoryRange],
+        _ format: ImageFormat, _ request: BootRequest, entry: GuestAddress, kernel: [AddressRange],
         _ layout: inout BootLayout
     ) throws(BootError) {
         switch format {
@@ -39,7 +39,7 @@ struct EntryEnvironment {
     /// Puts `bytes` at the preferred place or another free one.
     mutating func add(
         _ what: String, _ bytes: [UInt8], at preferred: UInt64, in layout: inout BootLayout
-    ) throws(BootError) -> MemoryRange {
+    ) throws(BootError) -> AddressRange {
         let range = try layout.place(what, count: UInt64(bytes.count), preferring: preferred)
         loads.append(.init(address: range.start, source: .bytes(bytes)))
         return range

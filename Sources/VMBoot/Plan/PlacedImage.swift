@@ -25,7 +25,7 @@ extension PlacedImage {
 extension BootRequest {
     /// The entry point asked for, or `fallback`.
     /// - Throws: `BootError` of kind `badOption` where it is not in `loaded`.
-    func entry(in loaded: MemoryRange, otherwise fallback: GuestAddress) throws(BootError) -> GuestAddress {
+    func entry(in loaded: AddressRange, otherwise fallback: GuestAddress) throws(BootError) -> GuestAddress {
         guard let entry else { return fallback }
         guard loaded.contains(entry) else {
             throw BootError(

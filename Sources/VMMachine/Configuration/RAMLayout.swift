@@ -11,12 +11,12 @@ public enum RAMLayout {
     /// The most that one memory slot can hold: KVM counts its pages in 31 bits.
     private static let largestSlot = (UInt64(1) << 31 - 1) << 12
 
-    /// The ranges of `size` bytes of RAM, ascending.
+    /// The ranges of `size` bytes of RAM, ascending; a part of a page at the end is left out.
     public static func ranges(size: UInt64) -> [MemoryRange] {
         [
-            MemoryRange(start: GuestAddress(0), count: min(size, holeStart)),
-            MemoryRange(start: GuestAddress(holeEnd), count: size > holeStart ? size - holeStart : 0),
-        ].compactMap(\.self)
+            AddressRange(start: GuestAddress(0), count: min(size, holeStart)),
+            AddressRange(start: GuestAddress(holeEnd), count: size > holeStart ? size - holeStart : 0),
+        ].compactMap { $0?.largestSubrange(alignedTo: .size4K) }
     }
 
     /// The most RAM that fits a guest-physical space of `bits` address bits.

@@ -6,8 +6,8 @@ import VMBoot
 func ram(_ byteCount: UInt64) -> [MemoryRange] {
     let low = min(byteCount, 3 << 30)
     return [
-        MemoryRange(start: GuestAddress(0), count: low),
-        MemoryRange(start: GuestAddress(4 << 30), count: byteCount - low),
+        try? MemoryRange(start: GuestAddress(0), count: low),
+        try? MemoryRange(start: GuestAddress(4 << 30), count: byteCount - low),
     ].compactMap { $0 }
 }
 
@@ -34,8 +34,8 @@ extension BootPlan {
         return bytes
     }
 
-    func range(of load: Load) -> MemoryRange? {
-        MemoryRange(start: load.address, count: load.count)
+    func range(of load: Load) -> AddressRange? {
+        AddressRange(start: load.address, count: load.count)
     }
 }
 
@@ -43,7 +43,7 @@ struct ExpectedLiteral: Error {}
 
 /// Everything a plan promises whatever it was made from.
 func expectSound(_ plan: BootPlan, _ request: BootRequest, sourceLocation: SourceLocation = #_sourceLocation) {
-    let ranges = plan.loads.compactMap(plan.range(of:)).sorted { $0.start < $1.start }
+    let ranges = plan.loads.compactMap(plan.range(of:)).sorted()
     #expect(ranges.count == plan.loads.count, "an empty or wrapping load", sourceLocation: sourceLocation)
     for range in ranges where !request.memory.contains(where: { $0.contains(range) }) {
         Issue.record("\(range) is not RAM", sourceLocation: sourceLocation)
