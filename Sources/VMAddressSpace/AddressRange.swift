@@ -30,9 +30,9 @@ public struct AddressRange: AddressInterval {
         self.init(start: GuestAddress(range.lowerBound), count: range.upperBound - range.lowerBound)
     }
 
-    /// The bytes of these pages.
+    /// The same bytes.
     @inlinable
-    public init(_ range: MemoryRange) {
+    public init(_ range: some AddressInterval) {
         self.start = range.start
         self.last = range.last
     }

@@ -4,8 +4,9 @@ extension MemoryRange {
     /// - Throws: `MemoryRangeError` where there are none, or one is past the last address.
     @inlinable
     public init(frames: Range<UInt64>) throws(MemoryRangeError) {
-        guard frames.upperBound <= GuestAddress.frameCount else { throw .framesPastEnd(frames) }
-        let start = GuestAddress(frames.lowerBound << PageSize.size4K.shift)
+        guard let start = GuestAddress(frame: frames.lowerBound), frames.upperBound <= GuestAddress.frameCount else {
+            throw .framesPastEnd(frames)
+        }
         guard !frames.isEmpty else { throw .empty(start: start) }
         // Frame 2^52 begins at 2^64, which wraps to 0.
         let end = frames.upperBound << PageSize.size4K.shift

@@ -48,11 +48,16 @@ public struct MemoryRange: AddressInterval {
         self.last = last
     }
 
+    /// For bytes that are known to be whole pages.
+    @inlinable
+    init(unchecked range: AddressRange) {
+        self.init(uncheckedFrom: range.start, through: range.last)
+    }
+
     /// The pages that both have, or nil where there are none.
     @inlinable
     public func intersection(_ other: MemoryRange) -> MemoryRange? {
-        guard overlaps(other) else { return nil }
-        return MemoryRange(uncheckedFrom: max(start, other.start), through: min(last, other.last))
+        AddressRange(self).intersection(other).map(MemoryRange.init(unchecked:))
     }
 
     /// A range of the same length elsewhere.

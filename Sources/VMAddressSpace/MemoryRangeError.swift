@@ -26,8 +26,7 @@ public enum MemoryRangeError: Error, Hashable, CustomStringConvertible {
         case .pastEnd(let start, let count):
             "a memory range of \(count) bytes at \(start) passes the last address"
         case .framesPastEnd(let frames):
-            "a memory range of the page frames \(frames.lowerBound)..<\(frames.upperBound) passes the last address, "
-                + "in frame \(GuestAddress.frameCount - 1)"
+            "a memory range of the page frames \(frames) passes the last one, \(GuestAddress.frameCount - 1)"
         }
     }
 }

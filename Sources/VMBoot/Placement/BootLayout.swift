@@ -73,21 +73,15 @@ struct BootLayout {
     }
 
     private func firstFree(_ count: UInt64, in window: Range<UInt64>, _ alignment: UInt64) -> AddressRange? {
+        guard let window = AddressRange(window) else { return nil }
         for memory in ram.ranges {
-            let start = max(window.lowerBound, memory.start.rawValue)
-            let last = min(window.upperBound - 1, memory.last.rawValue)
-            guard var candidate = start.roundedUp(to: alignment) else { return nil }
-            // What is taken is ascending, so the candidate only ever moves past what was looked at.
-            for taken in blockers {
-                guard let range = AddressRange(start: GuestAddress(candidate), count: count) else { return nil }
-                guard range.overlaps(taken) else { continue }
-                guard taken.last.rawValue < .max, let next = (taken.last.rawValue + 1).roundedUp(to: alignment) else {
-                    return nil
+            guard let usable = memory.intersection(window) else { continue }
+            for gap in usable.subtracting(blockers) {
+                if let start = gap.start.alignedUp(to: alignment), let range = AddressRange(start: start, count: count),
+                    gap.contains(range)
+                {
+                    return range
                 }
-                candidate = next
-            }
-            if let range = AddressRange(start: GuestAddress(candidate), count: count), range.last.rawValue <= last {
-                return range
             }
         }
         return nil

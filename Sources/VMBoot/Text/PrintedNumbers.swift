@@ -13,12 +13,6 @@ func byteText(_ count: UInt64) -> String {
 }
 
 extension FixedWidthInteger where Self: UnsignedInteger {
-    /// The next multiple of `alignment`, a power of two; nil past the type's end.
-    func roundedUp(to alignment: Self) -> Self? {
-        let (sum, overflow) = addingReportingOverflow(alignment - 1)
-        return overflow ? nil : sum & ~(alignment - 1)
-    }
-
     func addingSaturating(_ other: Self) -> Self {
         let (sum, overflow) = addingReportingOverflow(other)
         return overflow ? .max : sum
