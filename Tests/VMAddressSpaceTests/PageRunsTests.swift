@@ -83,7 +83,7 @@ import VMAddressSpace
     }
 
     @Test func `runs of pages are what taking the largest page at every step gives`() {
-        for seed in 0..<400 as Range<UInt64> {
+        for seed in 0..<120 as Range<UInt64> {
             var generator = SeededGenerator(seed: seed)
             // At every scale, and at times up to the last address.
             let magnitude = UInt64(1) << UInt64.random(in: 3...20, using: &generator)
