@@ -18,6 +18,7 @@ import VMMemory
         case .image(let offset, let count): try request.image.read(at: offset, count: Int(count))
         case .module(let index, let count): try request.modules[index].image.read(at: 0, count: Int(count))
         case .bytes(let bytes): bytes
+        case .pageTables(let tables): tables.bytes
         case .zeros(let count): [UInt8](repeating: 0, count: Int(count))
         }
     }
@@ -49,6 +50,18 @@ import VMMemory
         let memory = try GuestMemory(anonymous: ranges)
         try BootPlan(request).load(into: memory)
         #expect(try memory.read(GuestAddress(0xf_f800), count: bytes.count) == bytes)
+    }
+
+    @Test func `page tables may cross from one region of memory to the next`() throws {
+        let ranges = [0..<0x2000, 0x2000..<0x3000, 0x3000..<0x20_0000].compactMap {
+            MemoryRange(start: GuestAddress($0.lowerBound), count: UInt64($0.count))
+        }
+        let plan = try BootPlan(BootRequest([0xf4], as: .flat64, memory: ranges))
+        let memory = try dirtyMemory(ranges)
+        try plan.load(into: memory, isZeroed: true)
+        let tables = try plan.literal(at: plan.cpu.cr3)
+        #expect(plan.cpu.cr3 == 0x1000)
+        #expect(try memory.read(GuestAddress(0x1000), count: tables.count) == tables)
     }
 
     @Test func `zeros are not written to memory that is said to be zero`() throws {

@@ -3,47 +3,92 @@ import VMAddressSpace
 /// Page tables that map the first 4 GiB to themselves, writable, in pages of 2 MiB and the first 2 MiB in pages of 4 KiB,
 /// of which some can be left out: one level-4 table, one level-3 table, four level-2 tables and one level-1 table, in
 /// this order (Intel SDM volume 3A, section 5.5, "4-Level Paging").
-struct IdentityPageTables {
-    private static let entriesPerTable: UInt64 = 512
+///
+/// The value says what is in the tables; their bytes are made where they go (`fill(_:from:)`).
+public struct IdentityPageTables: Hashable, Sendable {
     private static let directoryCount: UInt64 = 4
-    static let byteCount = (3 + directoryCount) * PageSize.size4K.bytes
+    /// Of all the tables.
+    public static let byteCount = (3 + directoryCount) * PageSize.size4K.bytes
     /// How much is mapped in small pages, from 0 up.
-    static let smallPagesEnd = PageSize.size2M.bytes
+    private static let smallPagesEnd = PageSize.size2M.bytes
 
     private static let present: UInt64 = 1 << 0
     private static let writable: UInt64 = 1 << 1
     private static let largePage: UInt64 = 1 << 7
 
-    let bytes: [UInt8]
+    /// The guest-physical address of the level-4 table; the others follow it.
+    public let base: GuestAddress
+    /// The small pages that are not there, by ascending address.
+    private let absent: [MemoryRange]
 
     /// - Parameters:
     ///   - base: where the tables go; a multiple of 4096, `byteCount` bytes below 2^64.
-    ///   - absent: pages below `smallPagesEnd` that are not to be there.
+    ///   - absent: pages in the first 2 MiB that are not to be there, ascending.
     init(at base: GuestAddress, without absent: [MemoryRange]) {
+        self.base = base
+        self.absent = absent
+    }
+
+    /// Fills `buffer` with the bytes of the tables from `offset` on. It holds whole entries: its address, its length and
+    /// `offset` are multiples of 8.
+    public func fill(_ buffer: UnsafeMutableRawBufferPointer, from offset: Int) {
         let page = PageSize.size4K.bytes
-        let pointer = { (table: UInt64) in base.rawValue + table * page | Self.present | Self.writable }
-        bytes = [UInt8](unsafeUninitializedCapacity: Int(Self.byteCount)) { buffer, count in
-            // SAFETY: every entry stored is one of the `byteCount` bytes there is room for, and all are initialized.
-            let entries = UnsafeMutableRawBufferPointer(buffer)
-            entries.initializeMemory(as: UInt8.self, repeating: 0)
-            let set = { (index: UInt64, entry: UInt64) in
-                entries.storeBytes(of: entry.littleEndian, toByteOffset: Int(index * 8), as: UInt64.self)
-            }
-            set(0, pointer(1))
-            for directory in 0..<Self.directoryCount {
-                set(Self.entriesPerTable + directory, pointer(2 + directory))
-            }
-            for index in 0..<(Self.directoryCount * Self.entriesPerTable) {
-                let address = index * PageSize.size2M.bytes
-                set(2 * Self.entriesPerTable + index, address | Self.present | Self.writable | Self.largePage)
-            }
-            set(2 * Self.entriesPerTable, pointer(2 + Self.directoryCount))
-            for index in 0..<Self.entriesPerTable {
-                let address = index * page
-                guard !absent.contains(where: { $0.contains(GuestAddress(address)) }) else { continue }
-                set((2 + Self.directoryCount) * Self.entriesPerTable + index, address | Self.present | Self.writable)
-            }
-            count = buffer.count
+        let flags = Self.present | Self.writable
+        let pointer = { (table: UInt64) in base.rawValue + table * page | flags }
+        var tables = EntryWriter(buffer, from: offset)
+
+        tables.append(1, pointer(1))
+        tables.endTable()
+
+        tables.append(Self.directoryCount, pointer(2), step: page)
+        tables.endTable()
+
+        tables.append(1, pointer(2 + Self.directoryCount))
+        let firstLarge = Self.smallPagesEnd | flags | Self.largePage
+        tables.append(Self.directoryCount * 512 - 1, firstLarge, step: PageSize.size2M.bytes)
+
+        var address: UInt64 = 0
+        for hole in absent {
+            tables.append((hole.start.rawValue - address) / page, address | flags, step: page)
+            tables.append(hole.count / page, 0)
+            address = hole.last.rawValue + 1
         }
+        tables.append((Self.smallPagesEnd - address) / page, address | flags, step: page)
+    }
+}
+
+/// Writes page table entries one after the other, those of them that are in the part asked for.
+private struct EntryWriter {
+    private let entries: UnsafeMutableBufferPointer<UInt64>
+    /// The numbers of the entries that there is room for.
+    private let wanted: Range<Int>
+    /// The number of the next entry.
+    private var next = 0
+
+    private static let entriesPerTable = 512
+
+    init(_ buffer: UnsafeMutableRawBufferPointer, from offset: Int) {
+        entries = buffer.bindMemory(to: UInt64.self)
+        let first = offset / MemoryLayout<UInt64>.size
+        wanted = first..<(first + entries.count)
+    }
+
+    /// Appends `count` entries, each `step` more than the one before.
+    mutating func append(_ count: UInt64, _ first: UInt64, step: UInt64 = 0) {
+        let run = next..<(next + Int(count))
+        next = run.upperBound
+        let part = run.clamped(to: wanted)
+        guard !part.isEmpty else { return }
+        var entry = first &+ UInt64(part.lowerBound - run.lowerBound) &* step
+        // SAFETY: `part` is in `wanted`, which has as many numbers as there are entries, so the indices are in bounds.
+        for index in (part.lowerBound - wanted.lowerBound)..<(part.upperBound - wanted.lowerBound) {
+            entries[index] = entry.littleEndian
+            entry &+= step
+        }
+    }
+
+    /// Appends what is left of a table, mapping nothing.
+    mutating func endTable() {
+        append(UInt64(Self.entriesPerTable - next % Self.entriesPerTable), 0)
     }
 }

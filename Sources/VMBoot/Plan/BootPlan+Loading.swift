@@ -21,6 +21,10 @@ extension BootPlan {
                 } catch {
                     throw BootError(.doesNotFit, image.name, "\(error)")
                 }
+            case .pageTables(let tables):
+                try forEachPiece(of: memory, load.address, load.count) { piece, done in
+                    tables.fill(piece, from: done)
+                }
             case .zeros(let count):
                 if !isZeroed { try clear(memory, load.address, count) }
             }

@@ -14,6 +14,8 @@ public struct BootPlan: Sendable {
             /// All `count` bytes of module number `index`.
             case module(index: Int, count: UInt64)
             case bytes([UInt8])
+            /// The page tables of 64-bit mode.
+            case pageTables(IdentityPageTables)
             case zeros(count: UInt64)
         }
 
@@ -27,6 +29,7 @@ public struct BootPlan: Sendable {
             switch source {
             case .image(_, let count), .module(_, let count), .zeros(let count): count
             case .bytes(let bytes): UInt64(bytes.count)
+            case .pageTables: IdentityPageTables.byteCount
             }
         }
     }

@@ -19,8 +19,8 @@ extension EntryEnvironment {
         // A stack put elsewhere may have the image below it.
         let stackGuard = stack.start.rawValue == Place.stack ? layout.takeIfFree(page: Place.stackGuard) : nil
         let absent = [nullPage, stackGuard].compactMap(\.self)
-        let pages = IdentityPageTables(at: tables.start, without: absent)
-        loads.append(.init(address: tables.start, source: .bytes(pages.bytes)))
+        loads.append(
+            .init(address: tables.start, source: .pageTables(IdentityPageTables(at: tables.start, without: absent))))
         cpu.cr3 = tables.start.rawValue
 
         let arguments = EntryArguments(request, commandLine: line.start, layout.ram)

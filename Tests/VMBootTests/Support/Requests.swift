@@ -28,14 +28,23 @@ extension BootPlan {
     /// The bytes that the plan itself puts at `address`.
     func literal(at address: UInt64) throws -> [UInt8] {
         let load = try #require(loads.first { $0.address.rawValue == address })
-        guard case .bytes(let bytes) = load.source else {
-            throw ExpectedLiteral()
+        switch load.source {
+        case .bytes(let bytes): return bytes
+        case .pageTables(let tables): return tables.bytes
+        case .image, .module, .zeros: throw ExpectedLiteral()
         }
-        return bytes
     }
 
     func range(of load: Load) -> AddressRange? {
         AddressRange(start: load.address, count: load.count)
+    }
+}
+
+extension IdentityPageTables {
+    var bytes: [UInt8] {
+        var bytes = [UInt8](repeating: 0xcc, count: Int(Self.byteCount))
+        bytes.withUnsafeMutableBytes { fill($0, from: 0) }
+        return bytes
     }
 }
 
