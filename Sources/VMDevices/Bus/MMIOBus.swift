@@ -71,9 +71,10 @@ public final class MMIOBus: Sendable {
         for attachment in attachments where attachment.addresses.isEmpty {
             throw .emptyRange(name: attachment.name, start: attachment.addresses.lowerBound)
         }
-        let sorted = attachments.sorted { $0.addresses.lowerBound < $1.addresses.lowerBound }
+        var sorted = attachments
+        sorted.sort { $0.addresses.lowerBound < $1.addresses.lowerBound }
         try BusError.checkDisjoint(
-            sorted.map {
+            sorted.lazy.map {
                 .init(name: $0.name, first: $0.addresses.lowerBound, last: $0.addresses.upperBound - 1)
             })
 

@@ -73,9 +73,10 @@ public final class PortBus: Sendable {
     /// - Parameter attachments: the devices, in any order.
     /// - Throws: `BusError.overlap` if two ranges share a port.
     public init(_ attachments: [Attachment]) throws(BusError) {
-        let sorted = attachments.sorted { $0.ports.lowerBound < $1.ports.lowerBound }
+        var sorted = attachments
+        sorted.sort { $0.ports.lowerBound < $1.ports.lowerBound }
         try BusError.checkDisjoint(
-            sorted.map {
+            sorted.lazy.map {
                 .init(name: $0.name, first: UInt64($0.ports.lowerBound), last: UInt64($0.ports.upperBound))
             })
         let unclaimedPorts = UnclaimedPorts()
@@ -92,6 +93,7 @@ public final class PortBus: Sendable {
     /// Slots that cover every port exactly once, lowest first.
     private static func slots(for sorted: [Attachment], holes: UnclaimedPorts) -> [Slot] {
         var slots: [Slot] = []
+        slots.reserveCapacity(2 * sorted.count + 1)
         var next = 0
         for attachment in sorted {
             let first = Int(attachment.ports.lowerBound)
@@ -105,35 +107,24 @@ public final class PortBus: Sendable {
 
     /// Writes the leaf number of each high byte into `directory` and returns the leaves.
     private static func fill(_ directory: inout InlineArray<256, UInt8>, from slots: [Slot]) -> [UInt16] {
-        var leaves: [UInt16] = []
-        leaves.reserveCapacity(8 * 256)
-        var sharedLeaf: (slot: Int, leaf: UInt8)?
-        var slot = 0
-        for high in 0..<256 {
-            let first = high << 8
-            let isUniform = Int(slots[slot].last) >= first | 0xff
-            if isUniform, let sharedLeaf, sharedLeaf.slot == slot {
-                directory[high] = sharedLeaf.leaf
-            } else {
-                let leaf = UInt8(leaves.count >> 8)
-                directory[high] = leaf
-                if isUniform {
-                    sharedLeaf = (slot, leaf)
-                    leaves.append(contentsOf: repeatElement(UInt16(slot), count: 256))
-                } else {
-                    // A slot at a time; the last of them may go on in the next leaf.
-                    var next = first
-                    while next <= first | 0xff {
-                        while Int(slots[slot].last) < next { slot += 1 }
-                        let last = min(Int(slots[slot].last), first | 0xff)
-                        leaves.append(contentsOf: repeatElement(UInt16(slot), count: last - next + 1))
-                        next = last + 1
-                    }
+        // At the most a leaf where each slot ends, and one for the high bytes that are wholly its own.
+        let capacity = min(2 * slots.count, 256) * 256
+        return [UInt16](unsafeUninitializedCapacity: capacity) { leaves, count in
+            var next = 0
+            for (slot, run) in slots.enumerated() {
+                while next <= run.last {
+                    // What is ahead of this port in its leaf is filled already.
+                    let leaf = UInt8(count >> 8)
+                    var end = min(Int(run.last), next | 0xff) + 1
+                    leaves.extracting(count..<(count + end - next)).initialize(repeating: UInt16(slot))
+                    count += end - next
+                    // High bytes whose ports are all of this slot share the leaf.
+                    if end - next == 256 { end = (Int(run.last) + 1) & ~0xff }
+                    for high in (next >> 8)...((end - 1) >> 8) { directory[high] = leaf }
+                    next = end
                 }
             }
-            if Int(slots[slot].last) == first | 0xff, slot + 1 < slots.count { slot += 1 }
         }
-        return leaves
     }
 
     @inlinable
