@@ -47,7 +47,8 @@ public final class FirmwareConfig: PortDevice {
         }
     }
 
-    private let items: [Item: [UInt8]]
+    /// Searched from the start, so the given ones come before the standard ones they replace.
+    private let items: [(key: Item, bytes: [UInt8])]
     private let selection: Mutex<Selection>
 
     /// Makes the device.
@@ -57,15 +58,15 @@ public final class FirmwareConfig: PortDevice {
     ///   - processorCount: processors present at start, and the most there can ever be.
     ///   - items: further items, or others for the standard ones.
     public init(memorySize: UInt64, processorCount: UInt16, items: [Item: [UInt8]] = [:]) {
-        let standard: [Item: [UInt8]] = [
-            .signature: Array("QEMU".utf8),
-            .features: Self.littleEndianBytes(of: UInt32(1)),
-            .memorySize: Self.littleEndianBytes(of: memorySize),
-            .processorCount: Self.littleEndianBytes(of: processorCount),
-            .maximumProcessorCount: Self.littleEndianBytes(of: processorCount),
+        let standard: [(key: Item, bytes: [UInt8])] = [
+            (.signature, Array("QEMU".utf8)),
+            (.features, Self.littleEndianBytes(of: UInt32(1))),
+            (.memorySize, Self.littleEndianBytes(of: memorySize)),
+            (.processorCount, Self.littleEndianBytes(of: processorCount)),
+            (.maximumProcessorCount, Self.littleEndianBytes(of: processorCount)),
         ]
-        self.items = standard.merging(items) { _, given in given }
-        self.selection = Mutex(Selection(bytes: self.items[.signature] ?? []))
+        self.items = items.map { (key: $0.key, bytes: $0.value) } + standard
+        self.selection = Mutex(Selection(bytes: Self.contents(of: .signature, in: self.items)))
     }
 
     /// What to put on a `PortBus`.
@@ -82,7 +83,7 @@ public final class FirmwareConfig: PortDevice {
     /// Selects an item, if the access is 16 bits wide and to the selector.
     public func write(_ value: UInt32, port: UInt16, size: Int) {
         guard port == Self.selectorPort, size == 2 else { return }
-        let bytes = items[Item(rawValue: UInt16(truncatingIfNeeded: value))] ?? []
+        let bytes = Self.contents(of: Item(rawValue: UInt16(truncatingIfNeeded: value)), in: items)
         selection.withLock { $0 = Selection(bytes: bytes) }
     }
 
@@ -96,6 +97,10 @@ public final class FirmwareConfig: PortDevice {
         selection.withLock { selection in
             for index in buffer.indices { buffer[index] = selection.next() }
         }
+    }
+
+    private static func contents(of key: Item, in items: [(key: Item, bytes: [UInt8])]) -> [UInt8] {
+        items.first { $0.key == key }?.bytes ?? []
     }
 
     private static func littleEndianBytes(of value: some FixedWidthInteger) -> [UInt8] {

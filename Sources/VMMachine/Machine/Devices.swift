@@ -29,14 +29,16 @@ struct Devices: Sendable {
             console: callbacks.console, interrupt: interrupts.line(Self.serialInterrupt),
             onReceiveSpace: callbacks.onInputSpace)
         post = POSTPort()
-        ports = try PortBus(
-            serial.attachments + post.attachments
-                + DebugExit { end(.outcome(.debugExit(value: $0))) }.attachments
-                + ResetPort { end(.outcome(.reset)) }.attachments
-                + PowerOffPort { end(.outcome(.poweredOff)) }.attachments
-                + FirmwareConfig(
-                    memorySize: configuration.memory.bytes, processorCount: UInt16(clamping: configuration.cpus)
-                ).attachments)
+        let devices: [[PortBus.Attachment]] = [
+            serial.attachments, post.attachments,
+            DebugExit { end(.outcome(.debugExit(value: $0))) }.attachments,
+            ResetPort { end(.outcome(.reset)) }.attachments,
+            PowerOffPort { end(.outcome(.poweredOff)) }.attachments,
+            FirmwareConfig(
+                memorySize: configuration.memory.bytes, processorCount: UInt16(clamping: configuration.cpus)
+            ).attachments,
+        ]
+        ports = try PortBus(devices.flatMap(\.self))
         mmio = try MMIOBus(ioapic?.attachments ?? [])
     }
 }
