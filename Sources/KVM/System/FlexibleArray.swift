@@ -17,6 +17,19 @@ struct FlexibleArray<Header, Element>: ~Copyable {
         self.capacity = capacity
     }
 
+    /// `elements` after a copy of `header`.
+    init(header: Header, elements: [Element]) {
+        // SAFETY: as above, with the elements copied instead of zeroed.
+        let size = MemoryLayout<Header>.size
+        storage = .allocate(byteCount: size + elements.count * MemoryLayout<Element>.stride, alignment: 16)
+        pointer = storage.initializeMemory(as: Header.self, to: header)
+        capacity = elements.count
+        elements.withUnsafeBufferPointer { elements in
+            guard let first = elements.baseAddress else { return }
+            (storage + size).initializeMemory(as: Element.self, from: first, count: elements.count)
+        }
+    }
+
     deinit {
         storage.deallocate()
     }
@@ -31,7 +44,4 @@ struct FlexibleArray<Header, Element>: ~Copyable {
         Array(array.prefix(count))
     }
 
-    func set(_ elements: [Element]) {
-        _ = array.update(fromContentsOf: elements.prefix(capacity))
-    }
 }

@@ -18,7 +18,7 @@ public struct KVMSystem: ~Copyable, Sendable {
     public init(path: String = "/dev/kvm") throws(KVMError) {
         let opened: FileDescriptor
         do {
-            opened = try FileDescriptor.open(FilePath(path), .readWrite, options: .closeOnExec)
+            opened = try FileDescriptor.open(path, .readWrite, options: .closeOnExec)
         } catch {
             throw .cannotOpen(path: path, (error as? Errno) ?? .ioError)
         }

@@ -21,10 +21,8 @@ extension VCPU {
 
     /// Sets what the guest's CPUID instruction returns. Must come before the vCPU first runs.
     public func setCPUID(_ entries: [CPUIDEntry]) throws(KVMError) {
-        let buffer = FlexibleArray<kvm_cpuid2, CPUIDEntry>(
-            header: kvm_cpuid2(), capacity: entries.count)
+        let buffer = FlexibleArray<kvm_cpuid2, CPUIDEntry>(header: kvm_cpuid2(), elements: entries)
         buffer.pointer.pointee.nent = UInt32(clamping: entries.count)
-        buffer.set(entries)
         try descriptor.call(.setCPUID, CKVM_SET_CPUID2, buffer.pointer, about: "\(entries.count) entries")
     }
 }

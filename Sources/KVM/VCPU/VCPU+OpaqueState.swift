@@ -44,9 +44,8 @@ extension VCPU {
     }
 
     private func msrBuffer(_ entries: [MSREntry]) -> FlexibleArray<kvm_msrs, MSREntry> {
-        let buffer = FlexibleArray<kvm_msrs, MSREntry>(header: kvm_msrs(), capacity: entries.count)
+        let buffer = FlexibleArray<kvm_msrs, MSREntry>(header: kvm_msrs(), elements: entries)
         buffer.pointer.pointee.nmsrs = UInt32(clamping: entries.count)
-        buffer.set(entries)
         return buffer
     }
 

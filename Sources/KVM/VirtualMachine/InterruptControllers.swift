@@ -52,10 +52,8 @@ extension VirtualMachine {
     /// Replaces the whole table of interrupt routes. With a split irqchip, the routes tell the kernel which
     /// vectors' ends of interrupt to report (`VMExit.ioapicEndOfInterrupt`).
     public func setInterruptRoutes(_ routes: [InterruptRoute]) throws(KVMError) {
-        let buffer = FlexibleArray<kvm_irq_routing, InterruptRoute>(
-            header: kvm_irq_routing(), capacity: routes.count)
+        let buffer = FlexibleArray<kvm_irq_routing, InterruptRoute>(header: kvm_irq_routing(), elements: routes)
         buffer.pointer.pointee.nr = UInt32(clamping: routes.count)
-        buffer.set(routes)
         try descriptor.call(.setGSIRouting, CKVM_SET_GSI_ROUTING, buffer.pointer, about: "\(routes.count) routes")
     }
 

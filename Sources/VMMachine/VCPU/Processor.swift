@@ -31,15 +31,14 @@ final class Processor: Sendable {
         pthread_attr_init(&attributes)
         defer { pthread_attr_destroy(&attributes) }
         pthread_attr_setstacksize(&attributes, Self.stackSize)
-        let start = Unmanaged.passRetained(ThreadBody(body))
+        let start = Unmanaged.passRetained(ThreadBody(run: body))
         var created = pthread_t()
-        let error = withAllSignalsBlocked {
+        let error = withAllSignalsBlockedButKick {
             pthread_create(
                 &created, &attributes,
                 { context in
                     // SAFETY: balances the retain above: each thread is given one body, and takes it here.
-                    let body = Unmanaged<ThreadBody>.fromOpaque(context!).takeRetainedValue()
-                    body.enter()
+                    Unmanaged<ThreadBody>.fromOpaque(context!).takeRetainedValue().run()
                     return nil
                 }, start.toOpaque())
         }
@@ -79,29 +78,21 @@ final class Processor: Sendable {
 
 /// What a new thread is to do.
 private final class ThreadBody: Sendable {
-    private let run: @Sendable () -> Void
+    let run: @Sendable () -> Void
 
-    init(_ run: @escaping @Sendable () -> Void) {
+    init(run: @escaping @Sendable () -> Void) {
         self.run = run
-    }
-
-    func enter() {
-        var kick = sigset_t()
-        sigemptyset(&kick)
-        sigaddset(&kick, KickSignal.number)
-        pthread_sigmask(SIG_UNBLOCK, &kick, nil)
-        run()
     }
 }
 
 /// A thread inherits the signal mask of its creator: with these blocked, signals meant for the program never arrive on
 /// it. Those that its own instructions cause stay as they are.
-private func withAllSignalsBlocked<Result>(_ body: () -> Result) -> Result {
-    var all = sigset_t()
+private func withAllSignalsBlockedButKick<Result>(_ body: () -> Result) -> Result {
+    var blocked = sigset_t()
     var previous = sigset_t()
-    sigfillset(&all)
-    for synchronous in [SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP] { sigdelset(&all, synchronous) }
-    pthread_sigmask(SIG_SETMASK, &all, &previous)
+    sigfillset(&blocked)
+    for signal in [SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, KickSignal.number] { sigdelset(&blocked, signal) }
+    pthread_sigmask(SIG_SETMASK, &blocked, &previous)
     defer { pthread_sigmask(SIG_SETMASK, &previous, nil) }
     return body()
 }
