@@ -9,6 +9,7 @@ struct DescriptorTableImage {
 
     init(code: Segment, data: Segment) {
         var bytes: [UInt8] = []
+        bytes.reserveCapacity(Int(Self.byteCount) + Self.haltCode.count)
         for descriptor in [0, code.descriptor, data.descriptor] {
             bytes.appendLittleEndian(descriptor)
         }

@@ -99,7 +99,10 @@ public final class MMIOBus: Sendable {
         self.attachments = sorted
         self.firsts = firsts
         self.owners = owners
-        self.slots = owners.map { Unmanaged.passUnretained($0) }
+        var slots: [Unmanaged<Slot>] = []
+        slots.reserveCapacity(owners.count)
+        for owner in owners { slots.append(Unmanaged.passUnretained(owner)) }
+        self.slots = slots
         self.unclaimedAddresses = holes
     }
 

@@ -87,7 +87,10 @@ public final class PortBus: Sendable {
         self.attachments = sorted
         self.unclaimedPorts = unclaimedPorts
         self.owners = owners
-        self.slots = owners.map { Unmanaged.passUnretained($0) }
+        var slots: [Unmanaged<Slot>] = []
+        slots.reserveCapacity(owners.count)
+        for owner in owners { slots.append(Unmanaged.passUnretained(owner)) }
+        self.slots = slots
     }
 
     /// Slots that cover every port exactly once, lowest first.
@@ -107,24 +110,22 @@ public final class PortBus: Sendable {
 
     /// Writes the leaf number of each high byte into `directory` and returns the leaves.
     private static func fill(_ directory: inout InlineArray<256, UInt8>, from slots: [Slot]) -> [UInt16] {
-        // At the most a leaf where each slot ends, and one for the high bytes that are wholly its own.
-        let capacity = min(2 * slots.count, 256) * 256
-        return [UInt16](unsafeUninitializedCapacity: capacity) { leaves, count in
-            var next = 0
-            for (slot, run) in slots.enumerated() {
-                while next <= run.last {
-                    // What is ahead of this port in its leaf is filled already.
-                    let leaf = UInt8(count >> 8)
-                    var end = min(Int(run.last), next | 0xff) + 1
-                    leaves.extracting(count..<(count + end - next)).initialize(repeating: UInt16(slot))
-                    count += end - next
-                    // High bytes whose ports are all of this slot share the leaf.
-                    if end - next == 256 { end = (Int(run.last) + 1) & ~0xff }
-                    for high in (next >> 8)...((end - 1) >> 8) { directory[high] = leaf }
-                    next = end
-                }
+        var leaves: [UInt16] = []
+        leaves.reserveCapacity(8 * 256)
+        var next = 0
+        for (slot, run) in slots.enumerated() {
+            while next <= run.last {
+                // What comes before this port in its leaf is filled already.
+                let leaf = UInt8(leaves.count >> 8)
+                var end = min(Int(run.last), next | 0xff) + 1
+                leaves.append(contentsOf: repeatElement(UInt16(slot), count: end - next))
+                // High bytes whose ports are all of this slot share the leaf.
+                if end - next == 256 { end = (Int(run.last) + 1) & ~0xff }
+                for high in (next >> 8)...((end - 1) >> 8) { directory[high] = leaf }
+                next = end
             }
         }
+        return leaves
     }
 
     @inlinable

@@ -36,6 +36,11 @@ public final class FirmwareConfig: PortDevice {
     /// The data port.
     public static let dataPort: UInt16 = 0x511
 
+    private struct Content {
+        let item: Item
+        let bytes: [UInt8]
+    }
+
     private struct Selection {
         var bytes: [UInt8]
         var offset = 0
@@ -48,7 +53,7 @@ public final class FirmwareConfig: PortDevice {
     }
 
     /// Searched from the start, so the given ones come before the standard ones they replace.
-    private let items: [(key: Item, bytes: [UInt8])]
+    private let contents: [Content]
     private let selection: Mutex<Selection>
 
     /// Makes the device.
@@ -58,15 +63,17 @@ public final class FirmwareConfig: PortDevice {
     ///   - processorCount: processors present at start, and the most there can ever be.
     ///   - items: further items, or others for the standard ones.
     public init(memorySize: UInt64, processorCount: UInt16, items: [Item: [UInt8]] = [:]) {
-        let standard: [(key: Item, bytes: [UInt8])] = [
-            (.signature, Array("QEMU".utf8)),
-            (.features, Self.littleEndianBytes(of: UInt32(1))),
-            (.memorySize, Self.littleEndianBytes(of: memorySize)),
-            (.processorCount, Self.littleEndianBytes(of: processorCount)),
-            (.maximumProcessorCount, Self.littleEndianBytes(of: processorCount)),
+        var contents: [Content] = []
+        for (item, bytes) in items { contents.append(Content(item: item, bytes: bytes)) }
+        contents += [
+            Content(item: .signature, bytes: Array("QEMU".utf8)),
+            Content(item: .features, bytes: Self.littleEndianBytes(of: UInt32(1))),
+            Content(item: .memorySize, bytes: Self.littleEndianBytes(of: memorySize)),
+            Content(item: .processorCount, bytes: Self.littleEndianBytes(of: processorCount)),
+            Content(item: .maximumProcessorCount, bytes: Self.littleEndianBytes(of: processorCount)),
         ]
-        self.items = items.map { (key: $0.key, bytes: $0.value) } + standard
-        self.selection = Mutex(Selection(bytes: Self.contents(of: .signature, in: self.items)))
+        self.selection = Mutex(Selection(bytes: Self.bytes(of: .signature, in: contents)))
+        self.contents = contents
     }
 
     /// What to put on a `PortBus`.
@@ -83,7 +90,7 @@ public final class FirmwareConfig: PortDevice {
     /// Selects an item, if the access is 16 bits wide and to the selector.
     public func write(_ value: UInt32, port: UInt16, size: Int) {
         guard port == Self.selectorPort, size == 2 else { return }
-        let bytes = Self.contents(of: Item(rawValue: UInt16(truncatingIfNeeded: value)), in: items)
+        let bytes = Self.bytes(of: Item(rawValue: UInt16(truncatingIfNeeded: value)), in: contents)
         selection.withLock { $0 = Selection(bytes: bytes) }
     }
 
@@ -99,8 +106,8 @@ public final class FirmwareConfig: PortDevice {
         }
     }
 
-    private static func contents(of key: Item, in items: [(key: Item, bytes: [UInt8])]) -> [UInt8] {
-        items.first { $0.key == key }?.bytes ?? []
+    private static func bytes(of item: Item, in contents: [Content]) -> [UInt8] {
+        contents.first { $0.item == item }?.bytes ?? []
     }
 
     private static func littleEndianBytes(of value: some FixedWidthInteger) -> [UInt8] {

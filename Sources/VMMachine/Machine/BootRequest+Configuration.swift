@@ -14,7 +14,7 @@ extension BootRequest {
             image: image, format: configuration.format, loadAddress: configuration.loadAddress?.address,
             entry: configuration.entry?.address,
             commandLine: configuration.commandLine
-                ?? ([image.name] + configuration.arguments).joined(separator: " "),
+                ?? configuration.arguments.reduce(into: image.name) { line, argument in line += " " + argument },
             modules: modules, memory: RAMLayout.ranges(size: configuration.memory.bytes),
             cpuCount: configuration.cpus)
     }
