@@ -38,7 +38,9 @@ final class Processor: Sendable {
                 &created, &attributes,
                 { context in
                     // SAFETY: balances the retain above: each thread is given one body, and takes it here.
-                    Unmanaged<ThreadBody>.fromOpaque(context!).takeRetainedValue().run()
+                    let body = Unmanaged<ThreadBody>.fromOpaque(context!).takeRetainedValue()
+                    // Let go of at the end: before, it would make the allocator set itself up for this thread.
+                    withExtendedLifetime(body) { body.run() }
                     return nil
                 }, start.toOpaque())
         }
