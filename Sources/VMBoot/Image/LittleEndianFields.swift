@@ -14,11 +14,17 @@ struct LittleEndianFields {
 
     /// The number at `offset`. Bytes past the end read as zero: whoever must tell a short header from a
     /// zero one asks for the count first.
-    func number<Number: FixedWidthInteger & UnsignedInteger>(
+    func number<Number: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>(
         at offset: Int, as type: Number.Type = Number.self
     ) -> Number {
+        let size = MemoryLayout<Number>.size
+        if offset >= 0, offset <= bytes.count - size {
+            return bytes.withUnsafeBytes {
+                Number(littleEndian: $0.loadUnaligned(fromByteOffset: offset, as: Number.self))
+            }
+        }
         var value: Number = 0
-        for index in 0..<(Number.bitWidth / 8) where offset >= 0 && offset < bytes.count - index {
+        for index in 0..<size where offset >= 0 && offset < bytes.count - index {
             value |= Number(bytes[bytes.startIndex + offset + index]) << Number(8 * index)
         }
         return value
