@@ -70,18 +70,22 @@ static void write_page_tables(uint8_t *memory) {
 }
 
 struct entry_state load_guest(uint8_t *memory, uint64_t memory_size, const struct baseline_guest *guest) {
-    /* The null descriptor, flat 64-bit code and flat data. */
+    /* The null descriptor, flat 64-bit code and flat data; then `cli; 1: hlt; jmp 1b`, for the entry to return to. */
     static const uint64_t gdt[] = {0, 0x00af9b000000ffff, 0x00cf93000000ffff};
+    static const uint8_t halt[] = {0xfa, 0xf4, 0xeb, 0xfd};
+    static const uint64_t return_address = GDT + sizeof gdt;
 
     size_t line_size = strlen(guest->command_line) + 1;
     if (line_size > PAGE || memory_size < STACK_END) fail("the command line is too long, or the memory too small");
     uint64_t entry = load_image(memory, memory_size, guest);
     memcpy(memory + GDT, gdt, sizeof gdt);
+    memcpy(memory + return_address, halt, sizeof halt);
+    memcpy(memory + STACK_END - sizeof return_address, &return_address, sizeof return_address);
     write_page_tables(memory);
     memcpy(memory + COMMAND_LINE, guest->command_line, line_size);
     return (struct entry_state){
         .rip = entry,
-        .rsp = STACK_END - 8, /* a return address of zero; ours is that of code that halts */
+        .rsp = STACK_END - sizeof return_address,
         .command_line = COMMAND_LINE,
         .gdt = GDT,
         .page_tables = PAGE_TABLES,

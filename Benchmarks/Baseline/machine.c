@@ -47,7 +47,7 @@ static int open_kvm(void) {
 }
 
 /* The host's features made those of a package with one core, the vCPU's. */
-static void adapt_cpuid(struct kvm_cpuid2 *cpuid, bool has_local_apic) {
+static void adapt_cpuid(struct kvm_cpuid2 *cpuid, bool has_local_apic, bool has_deadline_timer) {
     for (unsigned i = 0; i < cpuid->nent; i++) {
         struct kvm_cpuid_entry2 *entry = &cpuid->entries[i];
         switch (entry->function) {
@@ -55,7 +55,9 @@ static void adapt_cpuid(struct kvm_cpuid2 *cpuid, bool has_local_apic) {
             entry->ebx = (entry->ebx & 0xffff) | 1 << 16;
             entry->ecx |= 1u << 31;    /* there is a hypervisor */
             entry->edx &= ~(1u << 28); /* no further threads */
-            if (!has_local_apic) {
+            if (has_local_apic) {
+                if (has_deadline_timer) entry->ecx |= 1u << 24;
+            } else {
                 entry->ecx &= ~(1u << 21 | 1u << 24); /* x2APIC, TSC deadline */
                 entry->edx &= ~(1u << 9);
             }
@@ -86,6 +88,7 @@ static void create_vm(struct baseline_machine *machine, int kvm) {
     if (machine->memory == MAP_FAILED) fail("mmap of the guest's memory");
     machine->vm = KVM_CALL(kvm, KVM_CREATE_VM, 0);
     capability(kvm, KVM_CAP_NR_MEMSLOTS);
+    capability(kvm, KVM_CAP_XSAVE2);
     capability(kvm, KVM_CAP_SYNC_REGS);
     if (capability(kvm, KVM_CAP_SET_IDENTITY_MAP_ADDR)) {
         uint64_t identity_map = 0xfffbc000;
@@ -100,11 +103,11 @@ static void create_vm(struct baseline_machine *machine, int kvm) {
     if (machine->has_irqchip) KVM_CALL(machine->vm, KVM_CREATE_IRQCHIP, 0);
 }
 
-static void create_vcpu(struct baseline_machine *machine, struct kvm_cpuid2 *cpuid) {
+static void create_vcpu(struct baseline_machine *machine, struct kvm_cpuid2 *cpuid, bool has_deadline_timer) {
     machine->vcpu = KVM_CALL(machine->vm, KVM_CREATE_VCPU, 0);
     machine->run = mmap(NULL, machine->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, machine->vcpu, 0);
     if (machine->run == MAP_FAILED) fail("mmap of kvm_run");
-    adapt_cpuid(cpuid, machine->has_irqchip);
+    adapt_cpuid(cpuid, machine->has_irqchip, has_deadline_timer);
     KVM_CALL(machine->vcpu, KVM_SET_CPUID2, cpuid);
     if (!machine->has_irqchip) {
         struct kvm_sregs special;
@@ -140,7 +143,7 @@ struct baseline_machine *baseline_create(const struct baseline_guest *guest, bas
     capability(kvm, KVM_CAP_MAX_VCPUS);
     if (machine->has_irqchip) capability(kvm, KVM_CAP_IRQCHIP);
     create_vm(machine, kvm);
-    create_vcpu(machine, cpuid);
+    create_vcpu(machine, cpuid, capability(kvm, KVM_CAP_TSC_DEADLINE_TIMER) > 0);
     free(cpuid);
     uint64_t tsc_kilohertz = 0;
     if (capability(kvm, KVM_CAP_GET_TSC_KHZ)) {
