@@ -43,5 +43,4 @@ struct FlexibleArray<Header, Element>: ~Copyable {
     func elements(_ count: Int) -> [Element] {
         Array(array.prefix(count))
     }
-
 }

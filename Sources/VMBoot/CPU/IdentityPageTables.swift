@@ -6,6 +6,7 @@ import VMAddressSpace
 ///
 /// The value says what is in the tables; their bytes are made where they go (`fill(_:from:)`).
 public struct IdentityPageTables: Hashable, Sendable {
+    fileprivate static let entriesPerTable: UInt64 = 512
     private static let directoryCount: UInt64 = 4
     /// Of all the tables.
     public static let byteCount = (3 + directoryCount) * PageSize.size4K.bytes
@@ -45,7 +46,7 @@ public struct IdentityPageTables: Hashable, Sendable {
 
         tables.append(1, pointer(2 + Self.directoryCount))
         let firstLarge = Self.smallPagesEnd | flags | Self.largePage
-        tables.append(Self.directoryCount * 512 - 1, firstLarge, step: PageSize.size2M.bytes)
+        tables.append(Self.directoryCount * Self.entriesPerTable - 1, firstLarge, step: PageSize.size2M.bytes)
 
         var address: UInt64 = 0
         for hole in absent {
@@ -64,8 +65,6 @@ private struct EntryWriter {
     private let wanted: Range<Int>
     /// The number of the next entry.
     private var next = 0
-
-    private static let entriesPerTable = 512
 
     init(_ buffer: UnsafeMutableRawBufferPointer, from offset: Int) {
         entries = buffer.bindMemory(to: UInt64.self)
@@ -89,6 +88,7 @@ private struct EntryWriter {
 
     /// Appends what is left of a table, mapping nothing.
     mutating func endTable() {
-        append(UInt64(Self.entriesPerTable - next % Self.entriesPerTable), 0)
+        let used = UInt64(next) % IdentityPageTables.entriesPerTable
+        append(IdentityPageTables.entriesPerTable - used, 0)
     }
 }
