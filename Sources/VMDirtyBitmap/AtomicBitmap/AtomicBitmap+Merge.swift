@@ -1,0 +1,55 @@
+import VMHost
+
+extension AtomicBitmap {
+    /// Marks what another bitmap has marked, and leaves it marked there. Of pages of another size, every page is marked
+    /// that has a byte of a marked one. What lies beyond the end is ignored.
+    public func merge(_ other: AtomicBitmap) {
+        let shift = other.storage.pageShift
+        guard shift == storage.pageShift else {
+            let end = other.byteCount
+            for run in other.dirtyRuns() {
+                // By the last byte, for the end of the last page may be 2^64.
+                let first = run.lowerBound << shift
+                let last = min(((run.upperBound - 1) << shift) | ((1 << shift) - 1), end - 1)
+                storage.markDirty(offset: first, count: last - first + 1)
+            }
+            return
+        }
+        var walk = DirtyWordWalk<Looking>(other.storage, 0..<storage.pageCount)
+        ProcessBarrier.light()
+        while let word = walk.next() { storage.mark(word.bits, inWord: word.firstPage >> 6) }
+        withExtendedLifetime(other) {}
+    }
+
+    /// Marks by raw words: a kernel's log (`KVM_GET_DIRTY_LOG`), or what a harvest put into a buffer and nobody could use.
+    /// - Parameters:
+    ///   - words: bit n of word m stands for page `page + 64 * m + n`. What lies beyond the end is ignored.
+    ///   - page: any; it need not be a multiple of 64.
+    public func merge(words: Span<UInt64>, atPage page: UInt64 = 0) {
+        ProcessBarrier.light()
+        let limit = storage.pageCount
+        for index in words.indices where words[index] != 0 {
+            let (first, isBeyondEnd) = page.addingReportingOverflow(UInt64(index) << 6)
+            guard !isBeyondEnd, first < limit else { return }
+            // A word of theirs lies across two of ours.
+            let low = first & 63
+            merge(words[index] << low, firstPage: first - low, limit)
+            if low != 0 { merge(words[index] >> (64 - low), firstPage: first - low + 64, limit) }
+        }
+    }
+
+    private func merge(_ bits: UInt64, firstPage: UInt64, _ limit: UInt64) {
+        guard firstPage < limit else { return }
+        let there = limit - firstPage
+        let bits = there < 64 ? bits & ~(~0 << there) : bits
+        if bits != 0 { storage.mark(bits, inWord: firstPage >> 6) }
+    }
+
+    /// A bitmap of the same shape with the same pages marked, and room to grow as far.
+    /// - Throws: `.noMemory`.
+    public func copy() throws(BitmapError) -> AtomicBitmap {
+        let copy = try AtomicBitmap(byteCount: byteCount, pageSize: pageSize, growableTo: growthLimit)
+        copy.merge(self)
+        return copy
+    }
+}

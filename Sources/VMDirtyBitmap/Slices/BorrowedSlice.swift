@@ -1,0 +1,50 @@
+extension AtomicBitmap {
+    /// A slice that owns nothing: two words, copied freely, without a reference count.
+    ///
+    /// It is valid as long as the bitmap lives, which is the user's to see to: a mark after that writes to memory that is
+    /// no longer there. `Slice` keeps the bitmap alive by itself.
+    @frozen
+    public struct BorrowedSlice: BitmapSlice, BitwiseCopyable {
+        @usableFromInline let storage: BitmapStorage
+        /// Where it starts in the tracked memory; 2^64 - 1, where nothing can be, for one beyond the end.
+        @usableFromInline let offset: UInt64
+
+        @inlinable
+        init(_ storage: BitmapStorage, offset: UInt64) {
+            self.storage = storage
+            self.offset = offset
+        }
+
+        @inlinable
+        @inline(__always)
+        public func markDirty(offset: UInt64, count: UInt64) {
+            let (start, isBeyondEnd) = self.offset.addingReportingOverflow(offset)
+            if !isBeyondEnd { storage.markDirty(offset: start, count: count) }
+        }
+
+        @inlinable
+        @inline(__always)
+        public func isDirty(at offset: UInt64) -> Bool {
+            let (start, isBeyondEnd) = self.offset.addingReportingOverflow(offset)
+            return !isBeyondEnd && storage.isDirty(at: start)
+        }
+
+        @inlinable
+        public func slice(at offset: UInt64) -> BorrowedSlice {
+            let (start, isBeyondEnd) = self.offset.addingReportingOverflow(offset)
+            return BorrowedSlice(storage, offset: isBeyondEnd ? .max : start)
+        }
+
+        @inlinable
+        public var borrowedSlice: BorrowedSlice? { self }
+    }
+
+    /// The pages from `offset` on, for users that know to end before the bitmap does.
+    @inlinable
+    public func borrowedSlice(at offset: UInt64) -> BorrowedSlice {
+        BorrowedSlice(storage, offset: offset)
+    }
+
+    @inlinable
+    public var borrowedSlice: BorrowedSlice? { borrowedSlice(at: 0) }
+}
