@@ -11,6 +11,7 @@ let package = Package(
     products: [
         .executable(name: "vmm", targets: ["VMM"]),
         .library(name: "VMAddressSpace", targets: ["VMAddressSpace"]),
+        .library(name: "VMDirtyBitmap", targets: ["VMDirtyBitmap"]),
         .library(name: "VMMemory", targets: ["VMMemory"]),
         .library(name: "KVM", targets: ["KVM"]),
         .library(name: "VMBoot", targets: ["VMBoot"]),
@@ -23,14 +24,23 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "CKVM"),
+        .systemLibrary(name: "CHostMemory"),
+        .target(name: "CThreads"),
+        .target(name: "CTryCopy"),
+        .target(name: "VMHost", dependencies: ["CThreads"]),
         .target(name: "VMAddressSpace"),
-        .target(name: "VMMemory", dependencies: ["VMAddressSpace", system]),
+        .target(name: "VMDirtyBitmap", dependencies: ["VMHost"]),
+        .target(
+            name: "VMMemory",
+            dependencies: [
+                "CHostMemory", "CThreads", "CTryCopy", "VMAddressSpace", "VMDirtyBitmap", "VMHost", system,
+            ]),
         .target(name: "KVM", dependencies: ["CKVM", "VMAddressSpace", system]),
         .target(name: "VMBoot", dependencies: ["VMAddressSpace", "VMMemory", system]),
         .target(name: "VMDevices"),
         .target(
             name: "VMMachine",
-            dependencies: ["CKVM", "KVM", "VMAddressSpace", "VMBoot", "VMDevices", "VMMemory", system]),
+            dependencies: ["CKVM", "KVM", "VMAddressSpace", "VMBoot", "VMDevices", "VMHost", "VMMemory", system]),
 
         // The test guests of `Guests/`, assembled by a plugin and linked in as data.
         .plugin(name: "AssembleGuests", capability: .buildTool(), path: "Sources/AssembleGuests"),
@@ -42,13 +52,16 @@ let package = Package(
 
         // Tests that need no KVM.
         .testTarget(name: "VMAddressSpaceTests", dependencies: ["VMAddressSpace"]),
-        .testTarget(name: "VMMemoryTests", dependencies: ["VMMemory", "VMAddressSpace", system]),
+        .testTarget(name: "CTryCopyTests", dependencies: ["CTryCopy"]),
+        .testTarget(name: "VMDirtyBitmapTests", dependencies: ["VMDirtyBitmap"]),
+        .testTarget(
+            name: "VMMemoryTests", dependencies: ["VMAddressSpace", "VMDirtyBitmap", "VMHost", "VMMemory", system]),
         .testTarget(name: "KVMTests", dependencies: ["CKVM", "KVM", "VMAddressSpace", system]),
         .testTarget(name: "VMBootTests", dependencies: ["VMAddressSpace", "VMBoot", "VMMemory"]),
         .testTarget(name: "VMDevicesTests", dependencies: ["VMDevices"]),
         .testTarget(
             name: "VMMachineTests",
-            dependencies: ["CKVM", "KVM", "VMAddressSpace", "VMBoot", "VMDevices", "VMMachine", "VMMemory"]),
+            dependencies: ["CKVM", "KVM", "VMAddressSpace", "VMBoot", "VMDevices", "VMHost", "VMMachine", "VMMemory"]),
 
         // Tests that need a host with KVM; they say so and skip where there is none.
         .target(name: "TestSupport", path: "Tests/Support"),

@@ -41,10 +41,7 @@ struct BareVM: ~Copyable {
 extension GuestMemory {
     /// The first region as a memory slot.
     func slot(flags: MemorySlot.Flags = []) -> MemorySlot {
-        var slot: MemorySlot?
-        forEachRegion { range, host in
-            slot = slot ?? MemorySlot(range: range, hostAddress: UInt(bitPattern: host), flags: flags)
-        }
-        return slot!
+        let region = regionMap.regions[0]
+        return MemorySlot(range: region.range, hostAddress: UInt(bitPattern: region.hostAddress), flags: flags)
     }
 }

@@ -7,7 +7,7 @@ import VMMemory
     /// Memory that is nowhere zero.
     private func dirtyMemory(_ ranges: [MemoryRange]) throws -> GuestMemory {
         let memory = try GuestMemory(anonymous: ranges)
-        for range in memory.ranges {
+        for range in memory.regionMap.ranges {
             try memory.write([UInt8](repeating: 0xcc, count: Int(range.count)), at: range.start)
         }
         return memory
@@ -53,9 +53,7 @@ import VMMemory
     }
 
     @Test func `page tables may cross from one region of memory to the next`() throws {
-        let ranges = [0..<0x2000, 0x2000..<0x3000, 0x3000..<0x20_0000].compactMap {
-            MemoryRange(start: GuestAddress($0.lowerBound), count: UInt64($0.count))
-        }
+        let ranges = try [0..<2, 2..<3, 3..<0x200].map { try MemoryRange(frames: $0) }
         let plan = try BootPlan(BootRequest([0xf4], as: .flat64, memory: ranges))
         let memory = try dirtyMemory(ranges)
         try plan.load(into: memory, isZeroed: true)

@@ -1,4 +1,5 @@
 import Foundation
+import VMHost
 import Synchronization
 import Testing
 

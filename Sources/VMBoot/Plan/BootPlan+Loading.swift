@@ -16,17 +16,14 @@ extension BootPlan {
             case .module(let index, let count):
                 try read(modules[index], at: 0, count, into: memory, load.address)
             case .bytes(let bytes):
-                do {
-                    try memory.write(bytes, at: load.address)
-                } catch {
-                    throw BootError(.doesNotFit, image.name, "\(error)")
-                }
+                try access { () throws(GuestMemoryError) in try memory.write(bytes, at: load.address) }
             case .pageTables(let tables):
-                try forEachPiece(of: memory, load.address, load.count) { piece, done in
+                try withHostMemory(of: memory, load.address, load.count) { piece, done in
                     tables.fill(piece, from: done)
                 }
             case .zeros(let count):
-                if !isZeroed { try clear(memory, load.address, count) }
+                guard !isZeroed else { continue }
+                try access { () throws(GuestMemoryError) in try memory.fill(load.address, count: count, with: 0) }
             }
         }
     }
@@ -34,30 +31,31 @@ extension BootPlan {
     private func read(
         _ source: GuestImage, at offset: UInt64, _ count: UInt64, into memory: GuestMemory, _ address: GuestAddress
     ) throws(BootError) {
-        var failure: BootError?
-        try forEachPiece(of: memory, address, count) { piece, done in
-            guard failure == nil else { return }
-            do throws(BootError) {
-                try source.read(at: offset + UInt64(done), into: piece)
-            } catch {
-                failure = error
-            }
-        }
-        if let failure { throw failure }
-    }
-
-    private func clear(_ memory: GuestMemory, _ address: GuestAddress, _ count: UInt64) throws(BootError) {
-        try forEachPiece(of: memory, address, count) { piece, _ in
-            piece.initializeMemory(as: UInt8.self, repeating: 0)
+        try withHostMemory(of: memory, address, count) { (piece, done) throws(BootError) in
+            try source.read(at: offset + UInt64(done), into: piece)
         }
     }
 
-    private func forEachPiece(
+    /// Calls `body` with the host memory behind a range, piece by piece, and how many bytes lie before each.
+    private func withHostMemory(
         of memory: GuestMemory, _ address: GuestAddress, _ count: UInt64,
-        _ body: (UnsafeMutableRawBufferPointer, Int) -> Void
+        _ body: (UnsafeMutableRawBufferPointer, Int) throws(BootError) -> Void
     ) throws(BootError) {
-        do {
-            try memory.withHostPieces(address, count: Int(clamping: count), body)
+        let locked = try access { () throws(GuestMemoryError) in
+            try memory.lock(address, count: count, for: .writing)
+        }
+        var done = 0
+        for piece in locked.pieces {
+            try body(piece.bytes, done)
+            done += piece.bytes.count
+        }
+    }
+
+    private func access<Result: ~Copyable>(
+        _ body: () throws(GuestMemoryError) -> Result
+    ) throws(BootError) -> Result {
+        do throws(GuestMemoryError) {
+            return try body()
         } catch {
             throw BootError(.doesNotFit, image.name, "\(error)")
         }

@@ -56,7 +56,7 @@ struct RunReport: Encodable {
         exitStatus = status.rawValue
         exits = Dictionary(uniqueKeysWithValues: result.exits)
         time = Time(setupSeconds: result.setupTime.inSeconds, runSeconds: result.runTime.inSeconds)
-        memory = Memory(guestBytes: machine.memory.byteCount, residentBytes: ProcessMemory.residentBytes)
+        memory = Memory(guestBytes: machine.memory.regionMap.byteCount, residentBytes: ProcessMemory.residentBytes)
         postCode = machine.postCode
         unclaimedPorts = result.unclaimedPorts.map(Unclaimed.init)
         unclaimedPages = result.unclaimedPages.map(Unclaimed.init)

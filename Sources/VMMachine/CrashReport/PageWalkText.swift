@@ -31,7 +31,7 @@ enum PageWalkText {
     }
 
     private static func ramText(_ view: GuestView) -> String {
-        view.memory.ranges.map(\.description).joined(separator: ", ")
+        view.memory.regionMap.ranges.map(\.description).joined(separator: ", ")
     }
 
     private static func flags(_ step: PageWalk.Step, _ format: PagingFormat) -> String {

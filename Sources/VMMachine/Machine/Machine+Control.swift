@@ -1,4 +1,5 @@
 import Glibc
+import VMHost
 
 /// Run control: any thread may call any of it, at any time. `run()`, `wait()` and `pause()` block the calling thread, so
 /// they are not for Swift's cooperative pool, nor for a callback of the machine, which would wait for itself.

@@ -1,3 +1,5 @@
+import VMHost
+
 /// With in-kernel local APICs a halted CPU sleeps in the kernel, and nobody is told when the last one halts for good. So
 /// the waiting thread looks, without disturbing a guest that works: only when no vCPU thread has used CPU time since the
 /// last look are they made to stand still and asked.

@@ -1,4 +1,5 @@
 import KVM
+import VMHost
 import VMBoot
 import VMDevices
 import VMMemory

@@ -8,7 +8,7 @@ public enum MachineError: Error, Sendable {
     /// A value of the configuration, under its key there, is not one this host or this program can do.
     case configuration(key: MachineConfiguration.CodingKeys, String)
     case kvm(KVMError)
-    case memory(GuestMemoryError)
+    case memory(GuestRAMError)
     case boot(BootError)
     /// Two devices want the same place.
     case device(BusError)

@@ -1,4 +1,5 @@
 import Synchronization
+import VMHost
 
 /// What the vCPU threads and those who control them agree on: whether to run, to pause or to end.
 ///
@@ -51,7 +52,7 @@ final class RunControl: Sendable {
         case crash(vcpu: Int, CrashReport.Cause)
     }
 
-    private let state = Synchronized(State())
+    private let state = Monitor(State())
     private let attention = Atomic<Bool>(false)
 
     /// Whether a vCPU thread has to call `checkpoint` before it enters the guest.
@@ -129,9 +130,9 @@ final class RunControl: Sendable {
         state.wait(until: deadline) { $0.alive == 0 ? true : nil } ?? false
     }
 
-    var isPaused: Bool { state.read { $0.pauses > 0 } }
-    var hasEnded: Bool { state.read { $0.ending != nil } }
-    var started: MonotonicTime? { state.read { $0.started } }
+    var isPaused: Bool { state.withLock { $0.pauses > 0 } }
+    var hasEnded: Bool { state.withLock { $0.ending != nil } }
+    var started: MonotonicTime? { state.withLock { $0.started } }
 
     // MARK: For vCPU threads
 

@@ -1,4 +1,5 @@
 import VMDevices
+import VMHost
 
 /// How a run went.
 public struct RunResult: Sendable {

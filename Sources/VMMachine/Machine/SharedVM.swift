@@ -16,15 +16,16 @@ final class SharedVM: Sendable {
     /// Creates the VM, its memory and its in-kernel interrupt controllers, in the order in which that is cheap.
     init(_ system: borrowing KVMSystem, _ configuration: MachineConfiguration) throws(MachineError) {
         let ranges = RAMLayout.ranges(size: configuration.memory.bytes)
-        memory = try MachineError.wrap(MachineError.memory) { () throws(GuestMemoryError) in
+        memory = try MachineError.wrap(MachineError.memory) { () throws(GuestRAMError) in
             try GuestMemory(anonymous: ranges)
         }
         do throws(KVMError) {
             vm = try system.makeVirtualMachine()
             if system.has(.setIdentityMapAddress) { try vm.setIdentityMapAddress(Self.identityMapAddress) }
             try vm.setTSSAddress(Self.tssAddress)
-            try memory.forEachRegion { (range, host) throws(KVMError) in
-                _ = try vm.addMemorySlot(MemorySlot(range: range, hostAddress: UInt(bitPattern: host)))
+            for region in memory.regionMap.regions {
+                let host = UInt(bitPattern: region.hostAddress)
+                _ = try vm.addMemorySlot(MemorySlot(range: region.range, hostAddress: host))
             }
             switch configuration.irqchip {
             case .full:

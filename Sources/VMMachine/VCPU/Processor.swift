@@ -1,4 +1,5 @@
 import Glibc
+import VMHost
 import KVM
 import Synchronization
 

@@ -1,0 +1,43 @@
+import VMAddressSpace
+
+/// Guest-physical memory to be locked.
+struct LockRequest {
+    let first: UInt64
+    let last: UInt64
+    /// In bytes.
+    let count: UInt64
+    let purpose: GuestMemory.Purpose
+
+    /// - Parameter count: above 0, and all of it below 2^64.
+    init(_ first: UInt64, _ count: UInt64, _ purpose: GuestMemory.Purpose) {
+        self.first = first
+        self.last = first + (count - 1)
+        self.count = count
+        self.purpose = purpose
+    }
+}
+
+extension RegionMap {
+    enum LockablePiece {
+        case piece(LockedMemory.Piece)
+        /// What stands against it, and at which address.
+        case refused(GuestMemoryError.Kind, failing: UInt64)
+    }
+
+    /// The part from `address` on of what is to be locked that lies in one region.
+    func lockablePiece(_ request: LockRequest, at address: UInt64) -> LockablePiece {
+        guard let entry = table.entry(at: address) else { return .refused(.notMapped, failing: address) }
+        let isWrite = request.purpose == .writing
+        guard !(isWrite && entry.pointee.isReadOnly) else { return .refused(.readOnly, failing: address) }
+        guard entry.pointee.host != nil else { return .refused(.noHostAddress, failing: address) }
+        let distance = min(request.last, entry.last) - address
+        guard distance < UInt64(Int.max) else { return .refused(.noHostAddress, failing: address) }
+        let count = distance + 1
+        // Who locks for writing may read, too.
+        let readable = entry.permittedPrefix(address, count, isWrite: false)
+        let permitted = isWrite ? min(readable, entry.permittedPrefix(address, count, isWrite: true)) : readable
+        guard permitted == count else { return .refused(.notPermitted, failing: address + permitted) }
+        let bytes = UnsafeMutableRawBufferPointer(start: entry.hostAddress(address), count: Int(count))
+        return .piece(LockedMemory.Piece(address: GuestAddress(address), bytes: bytes, region: region(of: entry)))
+    }
+}

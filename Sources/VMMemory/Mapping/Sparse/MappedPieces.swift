@@ -1,0 +1,78 @@
+import VMAddressSpace
+
+/// What is mapped where in a `SparseMapping`: a value, sorted and without overlaps, in which pieces that continue each
+/// other are one.
+struct MappedPieces {
+    private(set) var all: [MappedPiece] = []
+
+    /// The parts of pieces in `range`, ascending.
+    func parts(in range: Range<UInt64>) -> [MappedPiece] {
+        all[indices(overlapping: range)].map { $0.part(in: range) }
+    }
+
+    /// The first part of `range` where nothing is mapped.
+    func firstGap(in range: Range<UInt64>) -> Range<UInt64>? {
+        var start = range.lowerBound
+        for piece in all[indices(overlapping: range)] {
+            if start < piece.range.lowerBound { return start..<piece.range.lowerBound }
+            start = piece.range.upperBound
+        }
+        return start < range.upperBound ? start..<range.upperBound : nil
+    }
+
+    /// A piece that one of the range's ends cuts where its page size does not let it be cut.
+    func pieceCutWithinPage(by range: Range<UInt64>) -> MappedPiece? {
+        all[indices(overlapping: range)].first { piece in
+            let part = range.clamped(to: piece.range)
+            return (part.lowerBound | part.upperBound) & piece.pageSize.mask != 0
+        }
+    }
+
+    /// Puts `pieces`, which are sorted and within `range`, in place of all that is in it.
+    mutating func replace(_ range: Range<UInt64>, with pieces: [MappedPiece]) {
+        var indices = indices(overlapping: range)
+        var changed = pieces
+        if let first = all[indices].first, first.range.lowerBound < range.lowerBound {
+            changed.insert(first.part(in: first.range.lowerBound..<range.lowerBound), at: 0)
+        }
+        if let last = all[indices].last, last.range.upperBound > range.upperBound {
+            changed.append(last.part(in: range.upperBound..<last.range.upperBound))
+        }
+        // The neighbours too: the new pieces may continue them.
+        if indices.lowerBound > 0 {
+            indices = indices.lowerBound - 1..<indices.upperBound
+            changed.insert(all[indices.lowerBound], at: 0)
+        }
+        if indices.upperBound < all.count {
+            changed.append(all[indices.upperBound])
+            indices = indices.lowerBound..<indices.upperBound + 1
+        }
+        all.replaceSubrange(indices, with: Self.joined(changed))
+    }
+
+    private static func joined(_ pieces: [MappedPiece]) -> [MappedPiece] {
+        pieces.reduce(into: []) { joined, piece in
+            if let last = joined.last, last.continues(in: piece) {
+                joined[joined.count - 1].range = last.range.lowerBound..<piece.range.upperBound
+            } else {
+                joined.append(piece)
+            }
+        }
+    }
+
+    private func indices(overlapping range: Range<UInt64>) -> Range<Int> {
+        let start = firstIndex { $0.range.upperBound > range.lowerBound }
+        let end = firstIndex { $0.range.lowerBound >= range.upperBound }
+        return start..<max(start, end)
+    }
+
+    /// The first piece for which `condition` holds, given that it then holds for all that follow.
+    private func firstIndex(where condition: (MappedPiece) -> Bool) -> Int {
+        var (low, high) = (0, all.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if condition(all[middle]) { high = middle } else { low = middle + 1 }
+        }
+        return low
+    }
+}

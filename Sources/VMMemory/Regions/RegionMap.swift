@@ -1,0 +1,81 @@
+import VMAddressSpace
+
+/// The memory map of a guest: regions in ascending order that do not overlap. It never changes; a change makes a new map,
+/// which shares the regions.
+///
+/// Any thread may use it. Looking up a region allocates nothing and counts no reference.
+public final class RegionMap: @unchecked Sendable {
+    // SAFETY: everything is set by `init` and only read until `deinit`. The entries point into regions that `regions`
+    // keeps alive.
+    /// The regions, ascending.
+    public let regions: [any GuestMemoryRegion]
+    let table: RegionTable
+
+    /// - Parameter regions: ascending.
+    /// - Throws: `RegionMapError`: `empty`, `unsorted` or `overlap`.
+    public convenience init(_ regions: [any GuestMemoryRegion]) throws(RegionMapError) {
+        guard !regions.isEmpty else { throw .empty }
+        for (lower, upper) in zip(regions, regions.dropFirst()) {
+            if lower.range.overlaps(upper.range) { throw .overlap(lower.range, upper.range) }
+            if upper.range.start < lower.range.start { throw .unsorted(upper.range, after: lower.range) }
+        }
+        self.init(checked: regions)
+    }
+
+    /// - Parameter regions: ascending and disjoint.
+    init(checked regions: [any GuestMemoryRegion]) {
+        self.regions = regions
+        table = RegionTable(capacity: regions.count)
+        for (index, region) in regions.enumerated() { table.initialize(index, to: RegionEntry(region)) }
+    }
+
+    /// - Parameters:
+    ///   - regions: ascending and disjoint; those of `other`, with the one at `index` inserted, removed or replaced.
+    init(_ regions: [any GuestMemoryRegion], changedFrom other: RegionMap, at index: Int) {
+        self.regions = regions
+        table = RegionTable(capacity: regions.count)
+        table.copy(other.table, from: 0, to: 0, count: index)
+        let tail = min(regions.count, other.regions.count) - index
+        if regions.count >= other.regions.count {
+            table.initialize(index, to: RegionEntry(regions[index]))
+        }
+        let copied = regions.count == other.regions.count ? tail - 1 : tail
+        table.copy(other.table, from: other.table.count - copied, to: regions.count - copied, count: copied)
+    }
+
+    deinit {
+        table.deallocate()
+    }
+
+    /// The index of the region at `address`, or nil where there is none.
+    func index(of address: UInt64) -> Int? {
+        table.entry(at: address).map { $0 - table.entries }
+    }
+
+    /// The region at an address.
+    public func region(containing address: GuestAddress) -> (any GuestMemoryRegion)? {
+        index(of: address.rawValue).map { regions[$0] }
+    }
+
+    /// Calls `body` with the part of each region that `range` covers, ascending, for as long as they follow one another.
+    /// - Returns: the first address in `range` without a region; nil where all of it has one.
+    public func forEachPart<Failure: Error>(
+        of range: AddressRange, _ body: (any GuestMemoryRegion, AddressRange) throws(Failure) -> Void
+    ) throws(Failure) -> GuestAddress? {
+        var address = range.start
+        while true {
+            guard let region = region(containing: address) else { return address }
+            let last = min(region.range.last, range.last)
+            if let part = AddressRange(from: address, through: last) { try body(region, part) }
+            guard last < range.last, let next = last.advanced(byBytes: 1) else { return nil }
+            address = next
+        }
+    }
+}
+
+extension RegionMap {
+    /// The range of the region at an address: what is cheaper than to get hold of the region.
+    public func rangeOfRegion(containing address: GuestAddress) -> MemoryRange? {
+        table.entry(at: address.rawValue)?.pointee.range
+    }
+}

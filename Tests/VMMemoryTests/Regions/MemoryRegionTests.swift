@@ -1,0 +1,139 @@
+import Testing
+import VMAddressSpace
+import VMDirtyBitmap
+
+@testable import VMMemory
+
+@Suite("A memory region")
+struct MemoryRegionTests {
+    /// A bitmap that lends no slice.
+    private final class OwnBitmap: Bitmap {
+        private let bits: AtomicBitmap
+        init(_ byteCount: UInt64) throws { bits = try AtomicBitmap(byteCount: byteCount) }
+        func markDirty(offset: UInt64, count: UInt64) { bits.markDirty(offset: offset, count: count) }
+        func isDirty(at offset: UInt64) -> Bool { bits.isDirty(at: offset) }
+        func slice(at offset: UInt64) -> AtomicBitmap.Slice { bits.slice(at: offset) }
+    }
+
+    @Test(
+        "What lies behind a region may be longer than it, and not shorter",
+        arguments: [(0, 0x2000, true), (0, 0x3000, true), (0, 0x1fff, false), (0x1000, 0x3000, true), (0x1000, 0x2fff, false),
+            (0x3000, 0x3000, false), (0x8000, 0x3000, false), (0, 0, false)] as [(UInt64, UInt64, Bool)])
+    func length(_ offset: UInt64, _ byteCount: UInt64, _ isEnough: Bool) throws {
+        let range = try TestRegions.range(0x10_0000, 0x2000)
+        let backing = BackingWithoutMemory(byteCount: byteCount)
+        do throws(RegionMapError) {
+            let region = try MemoryRegion(range, backing, offset: offset, bitmap: NoBitmap())
+            #expect(isEnough)
+            #expect(region.range == range && region.accessOffset == offset && region.access === backing)
+        } catch {
+            #expect(!isEnough)
+            #expect(error == .backingTooShort(range, offset: offset, byteCount: byteCount))
+            #expect("\(error)".contains("\(range)") && "\(error)".contains("\(byteCount)"))
+        }
+    }
+
+    @Test("An offset that overflows is too far, and no backing has all 2^64 bytes")
+    func hugeNumbers() throws {
+        let range = try TestRegions.range(0, 0x2000)
+        let offset = UInt64.max - 0xfff
+        #expect(throws: RegionMapError.backingTooShort(range, offset: offset, byteCount: .max)) {
+            try MemoryRegion(range, BackingWithoutMemory(), offset: offset, bitmap: NoBitmap())
+        }
+        #expect(throws: RegionMapError.backingTooShort(.whole, offset: 0, byteCount: .max)) {
+            try MemoryRegion(.whole, BackingWithoutMemory(), bitmap: NoBitmap())
+        }
+    }
+
+    @Test("A region begins at a page of what lies behind it", arguments: [1, 8, 0xfff, 0x1800] as [UInt64])
+    func unalignedOffset(_ offset: UInt64) throws {
+        let range = try TestRegions.range(0, 0x1000)
+        #expect(throws: RegionMapError.unalignedOffset(range, offset: offset)) {
+            try MemoryRegion(range, BackingWithoutMemory(), offset: offset, bitmap: NoBitmap())
+        }
+        #expect("\(RegionMapError.unalignedOffset(range, offset: offset))".contains("offset \(offset)"))
+    }
+
+    @Test("A region's host address is its backing's, further on by its offset")
+    func hostAddress() throws {
+        let range = try TestRegions.range(0x8000, 0x1000)
+        let region = try MemoryRegion(range, BackingWithoutMemory(at: 0x7000_0000), offset: 0x3000, bitmap: NoBitmap())
+        #expect(region.hostAddress.map { UInt(bitPattern: $0) } == 0x7000_3000)
+        #expect(try TestRegions.bare(range).hostAddress == nil)
+    }
+
+    @Test("A region marks in its own bitmap, by offset in the region")
+    func marking() throws {
+        let range = try TestRegions.range(0x8000, 0x4000)
+        let bitmap = try AtomicBitmap(byteCount: 0x4000)
+        let region: any GuestMemoryRegion = try MemoryRegion(range, BackingWithoutMemory(), bitmap: bitmap)
+        region.markDirty(offset: 0x1fff, count: 2)
+        #expect((0..<4).map { region.isDirty(at: $0 << 12) } == [false, true, true, false])
+        #expect((0..<4).map { bitmap.isDirty(at: $0 << 12) } == [false, true, true, false])
+    }
+
+    @Test("An access marks by bits where the bitmap lends them, not at all where nothing is tracked")
+    func entryMarking() throws {
+        let range = try TestRegions.range(0x8000, 0x4000)
+        func marking(_ bitmap: some Bitmap) throws -> (RegionEntry.Marking, any GuestMemoryRegion) {
+            let region = try MemoryRegion(range, BackingWithoutMemory(), bitmap: bitmap)
+            return (RegionEntry(region).marking, region)
+        }
+        let bits = try AtomicBitmap(byteCount: 0x4000)
+        for bitmap: AtomicBitmap? in [nil, bits] {
+            let (found, region) = try marking(bitmap)
+            switch found {
+            case .none: #expect(bitmap == nil)
+            case .bits(let slice):
+                slice.markDirty(offset: 0x2000, count: 1)
+                #expect(region.isDirty(at: 0x2000) && !region.isDirty(at: 0x1000))
+            case .region: Issue.record("marked by the region")
+            }
+        }
+        if case .none = try marking(NoBitmap()).0 {} else { Issue.record("NoBitmap is marked") }
+        if case .region = try marking(OwnBitmap(0x4000)).0 {} else { Issue.record("the bitmap has bits to lend") }
+    }
+
+    @Test(
+        "An access goes straight to the host where there is memory, and neither an access bitmap nor ROM forbids it",
+        arguments: [false, true], [false, true])
+    func entryPermissions(isReadOnly: Bool, hasMemory: Bool) throws {
+        let range = try TestRegions.range(0x8000, 0x2000)
+        let permissions = PagePermissions(byteCount: 0x3000)
+        for bitmap in [nil, permissions.accessBitmap] {
+            let backing = BackingWithoutMemory(at: hasMemory ? 0x7000_0000 : 0, accessBitmap: bitmap)
+            let region = try MemoryRegion(range, backing, offset: 0x1000, isReadOnly: isReadOnly, bitmap: NoBitmap())
+            let entry = RegionEntry(region)
+            #expect(entry.isPlainlyReadable == (hasMemory && bitmap == nil))
+            #expect(entry.isPlainlyWritable == (hasMemory && bitmap == nil && !isReadOnly))
+            // With a bitmap that allows everything it is found out on each access.
+            let table = RegionTable(capacity: 1)
+            defer { table.deallocate() }
+            table.initialize(0, to: entry)
+            #expect(table.entries.permits(0x8000, 0x2000, isWrite: false) == hasMemory)
+            #expect(table.entries.permits(0x8000, 0x2000, isWrite: true) == (hasMemory && !isReadOnly))
+            guard bitmap != nil else { continue }
+            permissions.set([.read], offset: 0x2000, count: 1)
+            #expect(table.entries.permits(0x8000, 0x2000, isWrite: false) == hasMemory)
+            #expect(!table.entries.permits(0x8000, 0x1001, isWrite: true))
+            #expect(table.entries.permittedPrefix(0x8010, 0x1ff0, isWrite: true) == 0xff0)
+            permissions.set([.read, .write], offset: 0x2000, count: 1)
+        }
+    }
+
+    @Test("Host memory behind a region is gone with the last region of it")
+    func mappedMemory() throws {
+        var backing: MappedMemory? = MappedMemory(try HostMapping(anonymous: 0x2000))
+        weak let weakBacking = backing
+        let mapping = try #require(backing?.mapping)
+        mapping.storeBytes(of: 7, toByteOffset: 0x1000, as: UInt8.self)
+        var region: (any GuestMemoryRegion)? = try MemoryRegion(
+            TestRegions.range(0, 0x1000), #require(backing), offset: 0x1000, bitmap: NoBitmap())
+        #expect(backing?.byteCount == 0x2000)
+        backing = nil
+        #expect(region?.hostAddress?.load(as: UInt8.self) == 7)
+        #expect(weakBacking != nil)
+        region = nil
+        #expect(weakBacking == nil)
+    }
+}
