@@ -67,7 +67,6 @@ extension Races {
                 written.write(round)
                 return copy[Int(duel.marked.lowerBound)] == round && copy[Int(duel.marked.upperBound - 1)] == round
             }
-            print("DUEL", duel.testDescription, lost)
             #expect(lost.bad == 0, "of \(lost.rounds) rounds")
         }
 
@@ -101,7 +100,7 @@ extension Races {
                 seen.clear()
                 return found.value == UInt64(ours.count) && all == UInt64(theirs.count)
             }
-            print("DUEL", theirs, ours, missed); #expect(missed.bad == 0, "of \(missed.rounds) rounds")
+            #expect(missed.bad == 0, "of \(missed.rounds) rounds")
         }
 
         @Test("A page is taken by one of two harvests")

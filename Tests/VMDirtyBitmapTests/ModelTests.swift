@@ -33,7 +33,7 @@ struct ModelTests {
         var run = RandomRun(seed: seed, pages: shape.pages, pageSize: shape.pageSize)
         let bitmap = try AtomicBitmap(
             byteCount: run.model.byteCount, pageSize: shape.pageSize, growableTo: run.model.byteCount * 3)
-        for _ in 0..<150 { try run.step(bitmap) }
+        for _ in 0..<60 { try run.step(bitmap) }
     }
 }
 

@@ -11,6 +11,7 @@ extension AtomicBitmap {
     /// - Returns: how many pages were taken. `merge(words:atPage:)` puts them back.
     @discardableResult
     public func harvest(_ pages: Range<UInt64> = allPages, into words: inout MutableSpan<UInt64>) -> UInt64 {
+        defer { withExtendedLifetime(self) {} }
         let capacity = UInt64(words.count).multipliedReportingOverflow(by: 64)
         let length = min(pages.upperBound - pages.lowerBound, capacity.overflow ? .max : capacity.partialValue)
         let first = pages.lowerBound
@@ -25,6 +26,7 @@ extension AtomicBitmap {
     /// - Returns: how many pages were taken. `markDirty(pages:)` puts them back.
     @discardableResult
     public func harvest(_ pages: Range<UInt64> = allPages, into runs: inout [Range<UInt64>]) -> UInt64 {
+        defer { withExtendedLifetime(self) {} }
         var found = PageRuns<Taking>(storage, pages)
         var count: UInt64 = 0
         while let run = found.next() {

@@ -4,6 +4,7 @@ extension AtomicBitmap {
     /// Marks what another bitmap has marked, and leaves it marked there. Of pages of another size, every page is marked
     /// that has a byte of a marked one. What lies beyond the end is ignored.
     public func merge(_ other: AtomicBitmap) {
+        defer { withExtendedLifetime((self, other)) {} }
         let shift = other.storage.pageShift
         guard shift == storage.pageShift else {
             let end = other.byteCount
@@ -18,7 +19,6 @@ extension AtomicBitmap {
         var walk = DirtyWordWalk<Looking>(other.storage, 0..<storage.pageCount)
         ProcessBarrier.light()
         while let word = walk.next() { storage.mark(word.bits, inWord: word.firstPage >> 6) }
-        withExtendedLifetime(other) {}
     }
 
     /// Marks by raw words: a kernel's log (`KVM_GET_DIRTY_LOG`), or what a harvest put into a buffer and nobody could use.
@@ -26,6 +26,7 @@ extension AtomicBitmap {
     ///   - words: bit n of word m stands for page `page + 64 * m + n`. What lies beyond the end is ignored.
     ///   - page: any; it need not be a multiple of 64.
     public func merge(words: Span<UInt64>, atPage page: UInt64 = 0) {
+        defer { withExtendedLifetime(self) {} }
         ProcessBarrier.light()
         let limit = storage.pageCount
         for index in words.indices where words[index] != 0 {

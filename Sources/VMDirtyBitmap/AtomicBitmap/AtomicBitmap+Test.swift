@@ -18,18 +18,21 @@ extension AtomicBitmap {
 
     /// Whether any page that has one of the `count` bytes at `offset` is marked.
     public func isAnyDirty(offset: UInt64, count: UInt64) -> Bool {
+        defer { withExtendedLifetime(self) {} }
         guard let (first, last) = storage.pages(offset: offset, count: count) else { return false }
         return isAnyDirty(first..<(last + 1))
     }
 
     /// Whether any of some pages is marked.
     public func isAnyDirty(_ pages: Range<UInt64> = allPages) -> Bool {
+        defer { withExtendedLifetime(self) {} }
         var walk = DirtyWordWalk<Looking>(storage, pages)
         return walk.next() != nil
     }
 
     /// How many of some pages are marked.
     public func dirtyPageCount(_ pages: Range<UInt64> = allPages) -> UInt64 {
+        defer { withExtendedLifetime(self) {} }
         var walk = DirtyWordWalk<Looking>(storage, pages)
         var count: UInt64 = 0
         while let word = walk.next() { count += word.pageCount }

@@ -40,7 +40,8 @@ import Glibc
 ///
 /// Threads: everything may be called from any thread at any time.
 public final class AtomicBitmap: NewBitmap, @unchecked Sendable {
-    // SAFETY: the storage is mapped until `deinit`; what changes in it is atomic. The rest is constant.
+    // SAFETY: the storage is mapped until `deinit`; what changes in it is atomic. The rest is constant. A method that
+    // has read `storage` may be inlined into the last user of the bitmap, so each extends the bitmap's life to its end.
     @usableFromInline let storage: BitmapStorage
     private let layout: BitmapLayout
     /// The longest memory it can come to track, in bytes.
@@ -100,6 +101,7 @@ public final class AtomicBitmap: NewBitmap, @unchecked Sendable {
     /// A length that is tracked already changes nothing: a bitmap never shrinks.
     /// - Throws: `.beyondReserve` above `growthLimit`, `.noMemory`. Nothing has changed then.
     public func grow(toByteCount byteCount: UInt64) throws(BitmapError) {
+        defer { withExtendedLifetime(self) {} }
         guard byteCount <= growthLimit else { throw .beyondReserve(byteCount: byteCount, reserve: growthLimit) }
         guard byteCount > storage.byteCount else { return }
         guard storage.grow(layout, toByteCount: byteCount) else {

@@ -45,6 +45,7 @@ extension AtomicBitmap {
         BorrowedSlice(storage, offset: offset)
     }
 
+    /// All pages, for the same users.
     @inlinable
     public var borrowedSlice: BorrowedSlice? { borrowedSlice(at: 0) }
 }

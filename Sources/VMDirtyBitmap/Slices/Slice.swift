@@ -35,6 +35,7 @@ extension AtomicBitmap {
         public var borrowedSlice: BorrowedSlice? { borrowed }
     }
 
+    /// The pages from `offset` on. Costs a reference count; `borrowedSlice(at:)` costs none.
     @inlinable
     public func slice(at offset: UInt64) -> Slice {
         Slice(self, borrowedSlice(at: offset))
