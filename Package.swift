@@ -27,15 +27,15 @@ let package = Package(
         .systemLibrary(name: "CHostMemory"),
         .target(name: "CThreads"),
         .target(name: "CTryCopy"),
-        .target(name: "VMHost", dependencies: ["CThreads"]),
+        .target(name: "VMHost", dependencies: ["CThreads", system]),
         .target(name: "VMAddressSpace"),
-        .target(name: "VMDirtyBitmap", dependencies: ["VMHost"]),
+        .target(name: "VMDirtyBitmap", dependencies: ["VMHost", system]),
         .target(
             name: "VMMemory",
             dependencies: [
                 "CHostMemory", "CThreads", "CTryCopy", "VMAddressSpace", "VMDirtyBitmap", "VMHost", system,
             ]),
-        .target(name: "KVM", dependencies: ["CKVM", "VMAddressSpace", system]),
+        .target(name: "KVM", dependencies: ["CKVM", "VMAddressSpace", "VMHost", system]),
         .target(name: "VMBoot", dependencies: ["VMAddressSpace", "VMMemory", system]),
         .target(name: "VMDevices"),
         .target(
@@ -69,7 +69,11 @@ let package = Package(
             name: "KVMHostTests", dependencies: ["CKVM", "KVM", "TestSupport", "VMAddressSpace", "VMMemory", system]),
         .testTarget(
             name: "VMMachineHostTests",
-            dependencies: ["BuiltInGuests", "KVM", "TestSupport", "VMBoot", "VMDevices", "VMMachine"]),
+            dependencies: [
+                "BuiltInGuests", "KVM", "TestSupport", "VMAddressSpace", "VMBoot", "VMDevices", "VMDirtyBitmap",
+                "VMMachine",
+                "VMMemory",
+            ]),
         .testTarget(name: "VMMHostTests", dependencies: ["BuiltInGuests", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]

@@ -8,17 +8,6 @@ import VMMachine
 
 @Suite(.enabled(if: KVMHost.isUsable, Comment(rawValue: KVMHost.skipReason)), .timeLimit(.minutes(3)))
 struct MachineTests {
-    private func makeMachine(
-        _ guest: String, _ change: (inout MachineConfiguration) -> Void = { _ in },
-        console: CollectingConsole = CollectingConsole()
-    ) throws -> Machine {
-        var configuration = MachineConfiguration(guest: guest)
-        configuration.timeout = TimeLimit("60s")
-        change(&configuration)
-        let builtIn = try #require(BuiltInGuest(named: guest))
-        return try Machine(configuration, image: GuestImage(name: guest, bytes: builtIn.bytes), console: console)
-    }
-
     @Test(arguments: MachineConfiguration.IRQChip.allCases)
     func aGuestThatHaltsEndsTheRun(_ irqchip: MachineConfiguration.IRQChip) throws {
         let console = CollectingConsole()

@@ -1,7 +1,7 @@
 import Foundation
-import VMHost
 import Synchronization
 import Testing
+import VMHost
 
 @testable import VMMachine
 

@@ -1,4 +1,5 @@
 import SystemPackage
+import VMHost
 
 /// What KVM refused, and what to do about it. What throws one has changed nothing, except where it says so.
 public enum KVMError: Error, Hashable, Sendable {

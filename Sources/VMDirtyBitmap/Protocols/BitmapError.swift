@@ -1,4 +1,5 @@
-import Glibc
+import SystemPackage
+import VMHost
 
 /// A bitmap that could not be made or grown. Nothing has changed.
 public enum BitmapError: Error, Hashable, CustomStringConvertible {
@@ -16,18 +17,7 @@ public enum BitmapError: Error, Hashable, CustomStringConvertible {
         case .beyondReserve(let byteCount, let reserve):
             "cannot track \(byteCount) bytes: the dirty bitmap was made to grow to \(reserve) at most"
         case .noMemory(let byteCount, let errno):
-            "cannot get memory for a dirty bitmap of \(byteCount) bytes: \(Self.name(of: errno))"
-        }
-    }
-
-    /// The names mmap(2) and mprotect(2) have for anonymous memory.
-    private static func name(of errno: Int32) -> String {
-        switch errno {
-        case ENOMEM: "ENOMEM"
-        case EAGAIN: "EAGAIN"
-        case EPERM: "EPERM"
-        case EINVAL: "EINVAL"
-        default: "errno \(errno)"
+            "cannot get memory for a dirty bitmap of \(byteCount) bytes: \(Errno(rawValue: errno).symbol)"
         }
     }
 }

@@ -1,7 +1,7 @@
 import KVM
-import VMHost
 import VMBoot
 import VMDevices
+import VMHost
 import VMMemory
 
 /// One virtual machine with its guest loaded, ready to run: made from a configuration, driven from any thread.

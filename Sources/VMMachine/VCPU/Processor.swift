@@ -1,7 +1,7 @@
 import Glibc
-import VMHost
 import KVM
 import Synchronization
+import VMHost
 
 /// One virtual CPU of a running machine: the vCPU, its thread, and the trace of its exits.
 final class Processor: Sendable {

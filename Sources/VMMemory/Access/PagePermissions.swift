@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 import VMAddressSpace
 
@@ -6,10 +7,10 @@ import VMAddressSpace
 /// Any thread may change it, at any time. Take rights away in this order: clear the bits, call
 /// `GuestMemoryAtomic.synchronize()`, then rely on it.
 public final class PagePermissions: @unchecked Sendable {
-    // SAFETY: the words are atomics that only `deinit` frees; the pointers never change.
+    // SAFETY: the words are atomics in a mapping that lives as long as this object; the pointers never change.
     private let readable: UnsafeMutablePointer<Atomic<UInt64>>
     private let writable: UnsafeMutablePointer<Atomic<UInt64>>
-    private let wordCount: Int
+    private let storage: HostMapping
     /// How many bytes of memory it speaks of.
     public let byteCount: UInt64
 
@@ -25,22 +26,18 @@ public final class PagePermissions: @unchecked Sendable {
         public static let write = Rights(rawValue: 2)
     }
 
-    public init(byteCount: UInt64) {
+    /// - Parameter byteCount: how many bytes of memory it is to speak of; it takes two bits itself for each 4 KiB.
+    /// - Throws: `HostMemoryError` where the host has no memory for the bits.
+    public init(byteCount: UInt64) throws(HostMemoryError) {
+        // Whole pages for each of the two bitmaps, and at least one.
+        let bitmapBytes = (byteCount >> 27 + 1) << 12
+        let storage = try HostMapping(anonymous: 2 * bitmapBytes)
+        memset(storage.baseAddress, 0xff, storage.count)
+        // SAFETY: `Atomic<UInt64>` has the representation of its value, and all bits may be set.
+        readable = storage.baseAddress.assumingMemoryBound(to: Atomic<UInt64>.self)
+        writable = (storage.baseAddress + Int(bitmapBytes)).assumingMemoryBound(to: Atomic<UInt64>.self)
+        self.storage = storage
         self.byteCount = byteCount
-        wordCount = Int(clamping: byteCount >> 18) + 1
-        readable = Self.makeWords(wordCount)
-        writable = Self.makeWords(wordCount)
-    }
-
-    deinit {
-        readable.deinitialize(count: wordCount).deallocate()
-        writable.deinitialize(count: wordCount).deallocate()
-    }
-
-    private static func makeWords(_ count: Int) -> UnsafeMutablePointer<Atomic<UInt64>> {
-        let words = UnsafeMutablePointer<Atomic<UInt64>>.allocate(capacity: count)
-        for index in 0..<count { (words + index).initialize(to: Atomic(.max)) }
-        return words
     }
 
     /// What a backing's `accessBitmap` returns. It is good as long as this object lives.

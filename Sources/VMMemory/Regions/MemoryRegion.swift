@@ -14,7 +14,8 @@ public final class MemoryRegion<Dirty: Bitmap>: GuestMemoryRegion {
     /// - Parameter offset: of the region's first byte in `access`, in bytes, a multiple of 4096.
     /// - Throws: `RegionMapError.unalignedOffset`; `backingTooShort` where `access` ends before the region does.
     public init(
-        _ range: MemoryRange, _ access: any GuestMemoryAccess, offset: UInt64 = 0, isReadOnly: Bool = false, bitmap: Dirty
+        _ range: MemoryRange, _ access: any GuestMemoryAccess, offset: UInt64 = 0, isReadOnly: Bool = false,
+        bitmap: Dirty
     ) throws(RegionMapError) {
         guard offset & PageSize.size4K.mask == 0 else { throw .unalignedOffset(range, offset: offset) }
         // By the last byte, since a `UInt64` cannot count all 2^64 of them.

@@ -2,6 +2,7 @@ import Glibc
 import Synchronization
 import Testing
 import VMAddressSpace
+import VMDirtyBitmap
 import VMMemory
 
 @Suite("Access bitmaps", .timeLimit(.minutes(1)))
@@ -82,11 +83,12 @@ struct AccessBitmapTests {
         final class Free: GuestMemoryAccess, @unchecked Sendable {
             // SAFETY: everything is constant.
             let pages: AccessPages
-            let none = PagePermissions(byteCount: 4096)
+            let none: PagePermissions
             let restrictsWrites: Bool
 
             init(restrictsWrites: Bool) throws {
                 pages = try AccessPages(pages: 1)
+                none = try PagePermissions(byteCount: 4096)
                 none.set([], offset: 0, count: 4096)
                 self.restrictsWrites = restrictsWrites
             }
@@ -111,7 +113,7 @@ struct AccessBitmapTests {
 
     @Test("Rights are set by the page, and nothing past the end is touched")
     func permissions() throws {
-        let permissions = PagePermissions(byteCount: 0x8_0000)
+        let permissions = try PagePermissions(byteCount: 0x8_0000)
         let memory = try AccessMemory.make([
             AccessMemory.region(0, AccessPages(pages: 0x80, permissions: permissions))
         ])
@@ -136,23 +138,49 @@ struct AccessBitmapTests {
             permissions.set([], offset: offset, count: count)
         }
         #expect((0..<0x80).allSatisfy { rights($0) == all })
-        PagePermissions(byteCount: 0).set([], offset: 0, count: 1)
+        try PagePermissions(byteCount: 0).set([], offset: 0, count: 1)
+    }
+
+    @Test("Synchronize waits for an access that saw the old rights")
+    func waiting() throws {
+        let permissions = try PagePermissions(byteCount: 0x1000)
+        let signal = AccessSignal()
+        // Marking is part of the access.
+        let slow = AccessSlowMarks {
+            signal.epoch.store(1, ordering: .releasing)
+            usleep(50_000)
+            signal.epoch.store(2, ordering: .releasing)
+        }
+        let memory = try AccessMemory.make([
+            AccessMemory.region(0, AccessPages(pages: 1, permissions: permissions), bitmap: slow)
+        ])
+        try AccessThreads.run([
+            { try memory.store(1 as UInt64, at: GuestAddress(0)) },
+            {
+                while signal.epoch.load(ordering: .acquiring) == 0 { sched_yield() }
+                permissions.set([], offset: 0, count: 0x1000)
+                try memory.map.synchronize()
+                if signal.epoch.load(ordering: .acquiring) != 2 { throw AccessFailure("an access was under way") }
+            },
+        ])
+        #expect(throws: GuestMemoryError.self) { try memory.store(1 as UInt64, at: GuestAddress(0)) }
     }
 
     @Test("After synchronize no access that saw the old rights is under way")
     func barrier() throws {
-        let permissions = PagePermissions(byteCount: 0x2000)
+        let permissions = try PagePermissions(byteCount: 0x8_0000)
         let hostFaults = AccessSignal()
-        let pages = try AccessPages(pages: 2, permissions: permissions) { _, _, fault in
+        let pages = try AccessPages(pages: 128, permissions: permissions) { _, _, fault in
             if case .host = fault.cause { hostFaults.end() }
             return .fail(nil)
         }
         let memory = try AccessMemory.make([AccessMemory.region(0, pages, bitmap: AccessPageSet())])
         let signal = AccessSignal()
+        // Long ones above all: they are under way most of the time.
         let accesses: [@Sendable (UInt64) throws -> Void] = [
             { _ in _ = try memory.load(GuestAddress(0x10), as: UInt64.self) },
             { try memory.store($0, at: GuestAddress(0x20)) },
-            { try memory.fill(GuestAddress(0x800), count: 0x1000, with: UInt8(truncatingIfNeeded: $0)) },
+            { try memory.fill(GuestAddress(0x800), count: 0x7_0000, with: UInt8(truncatingIfNeeded: $0)) },
             { _ = try memory.compareExchange(GuestAddress(0x30), expected: $0, desired: $0 + 1) },
             { _ in _ = try memory.read(GuestAddress(0xf00), count: 0x200) },
         ]
@@ -160,15 +188,15 @@ struct AccessBitmapTests {
         let restricter: @Sendable () throws -> Void = {
             defer { signal.end() }
             for _ in 0..<100 {
-                permissions.set([], offset: 0, count: 0x2000)
+                permissions.set([], offset: 0, count: 0x8_0000)
                 try memory.map.synchronize()
                 signal.epoch.wrappingAdd(1, ordering: .releasing)
                 // What those do who take memory away: an access still under way would fault.
-                pages.protect(0..<2, PROT_NONE)
+                pages.protect(0..<128, PROT_NONE)
                 sched_yield()
-                pages.protect(0..<2, PROT_READ | PROT_WRITE)
+                pages.protect(0..<128, PROT_READ | PROT_WRITE)
                 signal.epoch.wrappingAdd(1, ordering: .releasing)
-                permissions.set([.read, .write], offset: 0, count: 0x2000)
+                permissions.set([.read, .write], offset: 0, count: 0x8_0000)
                 sched_yield()
             }
         }
@@ -190,4 +218,17 @@ struct AccessBitmapTests {
             count += 1
         }
     }
+}
+
+/// A bitmap whose marks take time, and are not kept.
+private struct AccessSlowMarks: BitmapSlice {
+    let mark: @Sendable () -> Void
+
+    init(_ mark: @escaping @Sendable () -> Void) {
+        self.mark = mark
+    }
+
+    func markDirty(offset: UInt64, count: UInt64) { mark() }
+    func isDirty(at offset: UInt64) -> Bool { false }
+    func slice(at offset: UInt64) -> AccessSlowMarks { self }
 }

@@ -94,10 +94,11 @@ struct FallbackTests {
         static let refusal = GuestMemoryBackingError("the last quarter is closed")
         let pages: AccessPages
         let calls = AccessCalls(pages: 16)
-        private let permissions = PagePermissions(byteCount: 4 * part)
+        private let permissions: PagePermissions
 
         init() throws {
             pages = try AccessPages(pages: 16)
+            permissions = try PagePermissions(byteCount: 4 * Self.part)
             permissions.set(.read, offset: Self.part, count: Self.part)
             permissions.set([], offset: 2 * Self.part, count: 2 * Self.part)
             // Nothing may come here but through the bitmap.

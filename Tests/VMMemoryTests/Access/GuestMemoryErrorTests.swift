@@ -55,7 +55,7 @@ struct GuestMemoryErrorTests {
         let file = try AccessPages(pages: 2, isFile: true)
         file.truncate(toPages: 1)
         let calls = AccessCalls(pages: 1, failingFrom: 0)
-        let permissions = PagePermissions(byteCount: 4096)
+        let permissions = try PagePermissions(byteCount: 4096)
         permissions.set([], offset: 0, count: 4096)
         let memory = try AccessMemory.make([
             AccessMemory.region(0, file), AccessMemory.region(0x2000, calls),

@@ -49,7 +49,7 @@ struct PageFaultTests {
             let faults = Mutex<[(offset: UInt64, fault: PageFault)]>([])
         }
         let log = Log()
-        let permissions = PagePermissions(byteCount: 0x4000)
+        let permissions = try PagePermissions(byteCount: 0x4000)
         permissions.set([.read], offset: 0x2000, count: 0x1000)
         let pages = try AccessPages(pages: 4, permissions: permissions) { _, offset, fault in
             log.faults.withLock { $0.append((offset, fault)) }

@@ -100,7 +100,7 @@ struct LockingFailureTests {
 
     @Test("Rights that are taken away before the lock holds are seen, and the pages unlocked")
     func rightsGone() throws {
-        let (log, permissions) = (AccessLockLog(), PagePermissions(byteCount: 0x2000))
+        let (log, permissions) = try (AccessLockLog(), PagePermissions(byteCount: 0x2000))
         let access = try AccessLockable("a", pages: 2, log: log, permissions: permissions) { event in
             if case .lock = event { permissions.set(.read, offset: 0x1000, count: 1) }
             return false

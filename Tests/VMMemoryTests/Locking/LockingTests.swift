@@ -158,7 +158,7 @@ struct LockingTests {
 
     @Test("A page that the access bitmap forbids for the purpose cannot be locked")
     func forbidden() throws {
-        let permissions = PagePermissions(byteCount: 0x4000)
+        let permissions = try PagePermissions(byteCount: 0x4000)
         permissions.set(.read, offset: 0x2000, count: 0x1000)
         permissions.set(.write, offset: 0x3000, count: 0x1000)
         let access = try AccessPages(pages: 4, permissions: permissions)

@@ -17,8 +17,10 @@ struct MemoryRegionTests {
 
     @Test(
         "What lies behind a region may be longer than it, and not shorter",
-        arguments: [(0, 0x2000, true), (0, 0x3000, true), (0, 0x1fff, false), (0x1000, 0x3000, true), (0x1000, 0x2fff, false),
-            (0x3000, 0x3000, false), (0x8000, 0x3000, false), (0, 0, false)] as [(UInt64, UInt64, Bool)])
+        arguments: [
+            (0, 0x2000, true), (0, 0x3000, true), (0, 0x1fff, false), (0x1000, 0x3000, true), (0x1000, 0x2fff, false),
+            (0x3000, 0x3000, false), (0x8000, 0x3000, false), (0, 0, false),
+        ] as [(UInt64, UInt64, Bool)])
     func length(_ offset: UInt64, _ byteCount: UInt64, _ isEnough: Bool) throws {
         let range = try TestRegions.range(0x10_0000, 0x2000)
         let backing = BackingWithoutMemory(byteCount: byteCount)
@@ -99,7 +101,7 @@ struct MemoryRegionTests {
         arguments: [false, true], [false, true])
     func entryPermissions(isReadOnly: Bool, hasMemory: Bool) throws {
         let range = try TestRegions.range(0x8000, 0x2000)
-        let permissions = PagePermissions(byteCount: 0x3000)
+        let permissions = try PagePermissions(byteCount: 0x3000)
         for bitmap in [nil, permissions.accessBitmap] {
             let backing = BackingWithoutMemory(at: hasMemory ? 0x7000_0000 : 0, accessBitmap: bitmap)
             let region = try MemoryRegion(range, backing, offset: 0x1000, isReadOnly: isReadOnly, bitmap: NoBitmap())

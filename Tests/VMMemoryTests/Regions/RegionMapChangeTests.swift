@@ -59,7 +59,9 @@ struct RegionMapChangeTests {
 
     @Test(
         "There is no removing by another address or size",
-        arguments: [(0, 0x1000), (0x5000, 0x1000), (0x4000, 0x2000), (0x8000, 0x1000), (0x9000, 0x1000), (0xa000, 0x1000)])
+        arguments: [
+            (0, 0x1000), (0x5000, 0x1000), (0x4000, 0x2000), (0x8000, 0x1000), (0x9000, 0x1000), (0xa000, 0x1000),
+        ])
     func removingOthers(_ start: UInt64, _ count: UInt64) throws {
         let map = try map()
         let range = try TestRegions.range(start, count)

@@ -48,10 +48,13 @@ struct RegionMapModelTests {
         static func randomAddress(_ numbers: inout SeededGenerator) -> UInt64 {
             switch Int.random(in: 0..<12, using: &numbers) {
             case 0: return .random(in: 0...(.max), using: &numbers)
-            case 1: return [0, .max, UInt64(half) << 12, 0 &- (UInt64(half) << 12) - 1][Int.random(in: 0..<4, using: &numbers)]
+            case 1:
+                return [0, .max, UInt64(half) << 12, 0 &- (UInt64(half) << 12) - 1][
+                    Int.random(in: 0..<4, using: &numbers)]
             default:
                 let page = address(ofPage: .random(in: 0..<pageCount, using: &numbers))
-                return page + [0, 0xfff, .random(in: 0..<0x1000, using: &numbers)][Int.random(in: 0..<3, using: &numbers)]
+                return page
+                    + [0, 0xfff, .random(in: 0..<0x1000, using: &numbers)][Int.random(in: 0..<3, using: &numbers)]
             }
         }
 
@@ -113,7 +116,9 @@ struct RegionMapModelTests {
         /// Mostly a region's pages.
         private mutating func somePages() -> Range<Int> {
             let pages = Model.randomPages(&numbers)
-            guard Int.random(in: 0..<4, using: &numbers) > 0, let owner = model.owners[pages.lowerBound] else { return pages }
+            guard Int.random(in: 0..<4, using: &numbers) > 0, let owner = model.owners[pages.lowerBound] else {
+                return pages
+            }
             let all = model.owners.indices.filter { model.owners[$0] == owner }
             return all[0]..<(all[all.count - 1] + 1)
         }
@@ -150,7 +155,8 @@ struct RegionMapModelTests {
                 model.regions[number] = nil
                 return true
             } catch {
-                return error == (number == nil ? .noSuchRegion(range) : .empty) && (number == nil || model.regions.count == 1)
+                return error == (number == nil ? .noSuchRegion(range) : .empty)
+                    && (number == nil || model.regions.count == 1)
             }
         }
 
@@ -168,7 +174,9 @@ struct RegionMapModelTests {
         }
     }
 
-    @Test("Whatever is inserted, removed and replaced, lookups agree", arguments: Array(0..<24) + [UInt64.random(in: 24...(.max))])
+    @Test(
+        "Whatever is inserted, removed and replaced, lookups agree",
+        arguments: Array(0..<24) + [UInt64.random(in: 24...(.max))])
     func lookups(_ seed: UInt64) throws {
         var trial = try Trial(seed)
         for step in 0..<100 {
@@ -210,7 +218,9 @@ struct RegionMapModelTests {
             && next == (gap ?? (last == .max ? nil : last + 1))
     }
 
-    @Test("A changed map has the same table as one made of its regions", arguments: Array(0..<12) + [UInt64.random(in: 12...(.max))])
+    @Test(
+        "A changed map has the same table as one made of its regions",
+        arguments: Array(0..<12) + [UInt64.random(in: 12...(.max))])
     func tables(_ seed: UInt64) throws {
         var trial = try Trial(seed)
         for step in 0..<60 {

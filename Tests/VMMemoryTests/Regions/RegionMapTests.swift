@@ -18,7 +18,9 @@ struct RegionMapTests {
         #expect(throws: RegionMapError.empty) { try RegionMap([]) }
     }
 
-    @Test("Regions that overlap are refused, both named", arguments: [(0x1000, 0x2000), (0x2000, 0x1000), (0x1000, 0x1000)])
+    @Test(
+        "Regions that overlap are refused, both named",
+        arguments: [(0x1000, 0x2000), (0x2000, 0x1000), (0x1000, 0x1000)])
     func overlap(_ start: UInt64, _ count: UInt64) throws {
         let (lower, upper) = try (TestRegions.range(0x1000, 0x2000), TestRegions.range(start, count))
         #expect(throws: RegionMapError.overlap(lower, upper)) { try map((0x1000, 0x2000), (start, count)) }

@@ -67,7 +67,7 @@ enum AccessMemoryKind: String, CaseIterable, Sendable {
 
     /// With an access bitmap that allows everything.
     private func permitted(at start: UInt64) throws -> [any GuestMemoryRegion] {
-        let permissions = PagePermissions(byteCount: UInt64(Self.byteCount))
+        let permissions = try PagePermissions(byteCount: UInt64(Self.byteCount))
         let pages = try AccessPages(pages: Self.pages, permissions: permissions)
         return [try AccessMemory.region(start, pages, bitmap: atomicBitmap())]
     }

@@ -1,5 +1,6 @@
 import SystemPackage
 import VMAddressSpace
+import VMHost
 
 extension HostMemoryError: CustomStringConvertible {
     /// One sentence: what failed, on what, why, and what to do.

@@ -2,6 +2,7 @@ import CHostMemory
 import Glibc
 import SystemPackage
 import VMAddressSpace
+import VMHost
 
 extension MemoryFile {
     /// The longest name of a memfd, in bytes (memfd_create(2)).

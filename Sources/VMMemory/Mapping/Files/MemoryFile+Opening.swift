@@ -2,6 +2,7 @@ import CHostMemory
 import Glibc
 import SystemPackage
 import VMAddressSpace
+import VMHost
 
 extension MemoryFile {
     /// How a file is opened.

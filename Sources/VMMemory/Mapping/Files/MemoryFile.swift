@@ -1,6 +1,7 @@
 import Glibc
 import SystemPackage
 import VMAddressSpace
+import VMHost
 
 /// The owner of a file whose contents are memory: a memfd, or a regular file. Mappings made of it outlive it.
 ///

@@ -1,6 +1,7 @@
 import Glibc
 import SystemPackage
 import VMAddressSpace
+import VMHost
 
 /// The owner of a run of the process's addresses: whatever is mapped within goes with it.
 struct AddressSpan: ~Copyable, @unchecked Sendable {

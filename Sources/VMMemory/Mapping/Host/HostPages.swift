@@ -1,5 +1,6 @@
 import Glibc
 import SystemPackage
+import VMHost
 
 /// A run of mapped pages, for the calls that change or look at them. It owns nothing.
 struct HostPages {

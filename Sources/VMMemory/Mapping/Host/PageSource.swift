@@ -1,6 +1,7 @@
 import Glibc
 import SystemPackage
 import VMAddressSpace
+import VMHost
 
 /// Where the pages of one mapping come from, checked: whatever is refused from here on, the kernel refuses. The
 /// descriptor is borrowed, so a source does not outlive the call that made it.

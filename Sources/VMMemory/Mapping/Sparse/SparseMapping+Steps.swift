@@ -1,6 +1,5 @@
-import VMHost
-
 import SystemPackage
+import VMHost
 
 /// What changes are made of.
 extension SparseMapping {
