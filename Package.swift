@@ -50,21 +50,24 @@ let package = Package(
             name: "VMM",
             dependencies: ["BuiltInGuests", "KVM", "VMBoot", "VMDevices", "VMMachine", argumentParser, system]),
 
+        .target(name: "TestSupport", dependencies: ["VMHost"], path: "Tests/Support"),
+
         // Tests that need no KVM.
-        .testTarget(name: "VMAddressSpaceTests", dependencies: ["VMAddressSpace"]),
-        .testTarget(name: "CTryCopyTests", dependencies: ["CTryCopy"]),
-        .testTarget(name: "VMDirtyBitmapTests", dependencies: ["VMDirtyBitmap"]),
+        .testTarget(name: "VMAddressSpaceTests", dependencies: ["TestSupport", "VMAddressSpace"]),
+        .testTarget(name: "CTryCopyTests", dependencies: ["CTryCopy", "TestSupport"]),
+        .testTarget(name: "VMHostTests", dependencies: ["TestSupport", "VMHost", system]),
+        .testTarget(name: "VMDirtyBitmapTests", dependencies: ["TestSupport", "VMDirtyBitmap"]),
         .testTarget(
-            name: "VMMemoryTests", dependencies: ["VMAddressSpace", "VMDirtyBitmap", "VMHost", "VMMemory", system]),
+            name: "VMMemoryTests",
+            dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyBitmap", "VMHost", "VMMemory", system]),
         .testTarget(name: "KVMTests", dependencies: ["CKVM", "KVM", "VMAddressSpace", system]),
         .testTarget(name: "VMBootTests", dependencies: ["VMAddressSpace", "VMBoot", "VMMemory"]),
-        .testTarget(name: "VMDevicesTests", dependencies: ["VMDevices"]),
+        .testTarget(name: "VMDevicesTests", dependencies: ["TestSupport", "VMDevices"]),
         .testTarget(
             name: "VMMachineTests",
             dependencies: ["CKVM", "KVM", "VMAddressSpace", "VMBoot", "VMDevices", "VMHost", "VMMachine", "VMMemory"]),
 
         // Tests that need a host with KVM; they say so and skip where there is none.
-        .target(name: "TestSupport", path: "Tests/Support"),
         .testTarget(
             name: "KVMHostTests", dependencies: ["CKVM", "KVM", "TestSupport", "VMAddressSpace", "VMMemory", system]),
         .testTarget(

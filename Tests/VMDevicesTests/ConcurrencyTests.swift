@@ -1,33 +1,11 @@
 import Glibc
 import Synchronization
+import TestSupport
 import Testing
 import VMDevices
 
 @Suite("Several vCPUs at once", .timeLimit(.minutes(2)))
 struct ConcurrencyTests {
-    /// Runs `body` on `count` threads of their own, as vCPUs run, and waits for them.
-    private func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) throws {
-        final class Start: Sendable {
-            let run: @Sendable () -> Void
-            init(run: @escaping @Sendable () -> Void) { self.run = run }
-        }
-        var threads: [pthread_t] = []
-        for index in 0..<count {
-            var thread = pthread_t()
-            let start = Unmanaged.passRetained(Start { body(index) })
-            let result = pthread_create(
-                &thread, nil,
-                { argument in
-                    guard let argument else { return nil }
-                    Unmanaged<Start>.fromOpaque(argument).takeRetainedValue().run()
-                    return nil
-                }, start.toOpaque())
-            try #require(result == 0)
-            threads.append(thread)
-        }
-        for thread in threads { pthread_join(thread, nil) }
-    }
-
     @Test("No access is lost and no unclaimed access goes uncounted")
     func bus() throws {
         final class Counter: PortDevice {

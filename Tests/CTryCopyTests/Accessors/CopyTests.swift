@@ -1,5 +1,6 @@
 import CTryCopy
 import Glibc
+import TestSupport
 import Testing
 
 extension BulkTests {

@@ -1,6 +1,7 @@
 import CTryCopy
 import Glibc
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite("Many threads at once", .timeLimit(.minutes(2)))

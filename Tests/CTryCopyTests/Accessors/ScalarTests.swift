@@ -1,5 +1,6 @@
 import CTryCopy
 import Glibc
+import TestSupport
 import Testing
 
 @Suite("Loads, stores and compare-exchanges", .timeLimit(.minutes(2)))

@@ -1,5 +1,6 @@
 import CTryCopy
 import Glibc
+import TestSupport
 import Testing
 
 /// Each in a process of its own, whose handlers are its own.

@@ -1,29 +1,5 @@
 import Glibc
 import Synchronization
-import Testing
-
-/// Runs `body` on `count` threads of their own and waits for them.
-func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) throws {
-    final class Start: Sendable {
-        let run: @Sendable () -> Void
-        init(run: @escaping @Sendable () -> Void) { self.run = run }
-    }
-    var threads: [pthread_t] = []
-    defer { for thread in threads { pthread_join(thread, nil) } }
-    for index in 0..<count {
-        var thread = pthread_t()
-        let start = Unmanaged.passRetained(Start { body(index) })
-        let result = pthread_create(
-            &thread, nil,
-            { argument in
-                if let argument { Unmanaged<Start>.fromOpaque(argument).takeRetainedValue().run() }
-                return nil
-            }, start.toOpaque())
-        if result != 0 { start.release() }
-        try #require(result == 0)
-        threads.append(thread)
-    }
-}
 
 /// How long a race may go on.
 struct Deadline {

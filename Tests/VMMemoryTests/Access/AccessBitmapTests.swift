@@ -1,5 +1,6 @@
 import Glibc
 import Synchronization
+import TestSupport
 import Testing
 import VMAddressSpace
 import VMDirtyBitmap
@@ -154,7 +155,7 @@ struct AccessBitmapTests {
         let memory = try AccessMemory.make([
             AccessMemory.region(0, AccessPages(pages: 1, permissions: permissions), bitmap: slow)
         ])
-        try AccessThreads.run([
+        try onThreads([
             { try memory.store(1 as UInt64, at: GuestAddress(0)) },
             {
                 while signal.epoch.load(ordering: .acquiring) == 0 { sched_yield() }
@@ -200,7 +201,7 @@ struct AccessBitmapTests {
                 sched_yield()
             }
         }
-        try AccessThreads.run(users + [restricter])
+        try onThreads(users + [restricter])
         #expect(hostFaults.isRunning, "an access was under way after synchronize")
         #expect(pages.faultCount.load(ordering: .relaxed) > 0)
     }

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import VMAddressSpace
 import VMDirtyBitmap
@@ -108,7 +109,7 @@ struct CompareExchangeTests {
         }
         // The neighbours are counted up, too: an exchange of too many bytes would lose some of theirs.
         let next = GuestAddress(address.rawValue + 4)
-        try AccessThreads.run([
+        try onThreads([
             { try count(address, UInt32.self) }, { try count(address, UInt32.self) }, { try count(next, Int16.self) },
             { try count(next, Int16.self) },
         ])

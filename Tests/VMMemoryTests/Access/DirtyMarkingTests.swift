@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 import Testing
 import VMAddressSpace
 import VMDirtyBitmap
@@ -125,7 +126,7 @@ struct DirtyMarkingTests {
         let (rounds, address) = (4000 as UInt64, GuestAddress(0x40))
         let signal = AccessSignal()
         // One stores a value and waits for it to be taken away; were it written twice, it could be taken twice.
-        try AccessThreads.run([
+        try onThreads([
             {
                 defer { signal.end() }
                 for round in 1...rounds {
@@ -188,7 +189,7 @@ struct DirtyMarkingTests {
                 signal.epoch.wrappingAdd(1, ordering: .releasing)
             }
         }
-        try AccessThreads.run(
+        try onThreads(
             writers + [{ while signal.epoch.load(ordering: .acquiring) < 2 { try harvest() } }])
         try harvest()
         #expect(try copy.read(GuestAddress(0), count: byteCount) == memory.read(GuestAddress(0), count: byteCount))

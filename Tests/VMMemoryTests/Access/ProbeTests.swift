@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 import Testing
 import VMAddressSpace
 import VMMemory
@@ -70,7 +71,7 @@ struct ProbeTests {
         let memory = contract.memory
         let address = GuestAddress(contract.start)
         let signal = AccessSignal()
-        try AccessThreads.run([
+        try onThreads([
             {
                 defer { signal.end() }
                 for round in 0..<4000 {

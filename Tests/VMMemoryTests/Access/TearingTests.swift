@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 import Testing
 import VMAddressSpace
 import VMMemory
@@ -46,7 +47,7 @@ struct TearingTests {
         }
         let memory = try AccessMemory.make([AccessMemory.region(0, pages, bitmap: AccessPageSet())])
         let signal = AccessSignal()
-        try AccessThreads.run([
+        try onThreads([
             {
                 defer { signal.end() }
                 try race(memory, GuestAddress(8), UInt64.self, way, rounds: 2000) {
@@ -72,7 +73,7 @@ struct TearingTests {
         ])
         let address = GuestAddress(0xffc)
         let signal = AccessSignal()
-        try AccessThreads.run([
+        try onThreads([
             {
                 defer { signal.end() }
                 for round in 0..<5000 { try memory.store(round % 2 == 0 ? 0 : UInt64.max, at: address) }
@@ -96,7 +97,7 @@ struct TearingTests {
     ) throws {
         let signal = AccessSignal()
         try store(0, memory, address, type, way)
-        try AccessThreads.run([
+        try onThreads([
             {
                 defer { signal.end() }
                 for round in 0..<(1000 * rounds) where round < rounds || !isEnough() {

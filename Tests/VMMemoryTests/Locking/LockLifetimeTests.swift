@@ -1,5 +1,6 @@
 import Glibc
 import Synchronization
+import TestSupport
 import Testing
 import VMAddressSpace
 import VMMemory
@@ -42,7 +43,7 @@ struct LockLifetimeTests {
             init(_ locked: consuming LockedMemory) { slot = Mutex(locked) }
         }
         let holder = Holder(try memory.lock(GuestAddress(0), count: 1, for: .reading))
-        try AccessThreads.run([
+        try onThreads([
             {
                 guard let locked = holder.slot.withLock({ $0.take() }) else { throw AccessFailure("no lock") }
                 guard locked.pieces.count == 1 else { throw AccessFailure("a lock without a piece") }
@@ -69,7 +70,7 @@ struct LockLifetimeTests {
                 locked.pieces[1].bytes[index] = 1
             }
         }
-        try AccessThreads.run([
+        try onThreads([
             { try lockRepeatedly(0) }, { try lockRepeatedly(1) },
             {
                 defer { signal.end() }

@@ -1,4 +1,5 @@
 import Synchronization
+import TestSupport
 import Testing
 import VMAddressSpace
 
@@ -38,7 +39,7 @@ struct MemoryRegistrarRaceTests {
         for round in 0..<20 {
             let target = NotingTarget(chunks: 256, of: chunk)
             let registrar = try MemoryRegistrar(target: target, ram: [ramRange(0, 256 * chunk)], chunkSize: chunk)
-            try RegistrarThreads.run(4) { thread in
+            try onThreads(4) { thread in
                 var numbers = SeededGenerator(seed: UInt64(round * 4 + thread))
                 for _ in 0..<1000 {
                     let chosen = UInt64.random(in: 0..<256, using: &numbers)
@@ -59,7 +60,7 @@ struct MemoryRegistrarRaceTests {
             let target = NotingTarget(chunks: 1, of: chunk)
             let registrar = try MemoryRegistrar(target: target, ram: [ramRange(0, chunk)], chunkSize: chunk)
             let isRegistered = Flag()
-            try RegistrarThreads.run(2) { thread in
+            try onThreads(2) { thread in
                 if thread == 0 {
                     try registrar.expose(GuestAddress(0), count: 1)
                     // Relaxed: it tells the other thread when, and orders nothing.
@@ -84,7 +85,7 @@ struct MemoryRegistrarRaceTests {
         let ram = (0..<64).map { ramRange($0 * chunk / 2, chunk / 4) }
         let registrar = try MemoryRegistrar(target: target, ram: ram, chunkSize: chunk)
         let thrown = Count()
-        try RegistrarThreads.run(4) { thread in
+        try onThreads(4) { thread in
             var numbers = SeededGenerator(seed: UInt64(thread))
             for index in (0..<32).shuffled(using: &numbers) {
                 while true {
@@ -110,7 +111,7 @@ struct MemoryRegistrarRaceTests {
         // A quarter of each of four chunks for each thread.
         let ram = (0..<16).map { ramRange($0 * chunk / 4, chunk / 4) }
         let registrar = try MemoryRegistrar(target: target, ram: ram, chunkSize: chunk)
-        try RegistrarThreads.run(4) { thread in
+        try onThreads(4) { thread in
             var numbers = SeededGenerator(seed: UInt64(thread))
             for _ in 0..<300 {
                 let own = ram[Int.random(in: 0..<4, using: &numbers) * 4 + thread]
@@ -128,7 +129,7 @@ struct MemoryRegistrarRaceTests {
     func addAndRemove() throws {
         let target = RecordingTarget(canSplit: false)
         let registrar = try MemoryRegistrar(target: target, chunkSize: chunk)
-        try RegistrarThreads.run(4) { thread in
+        try onThreads(4) { thread in
             let own = ramRange(UInt64(thread) * chunk / 2, chunk / 2)
             for _ in 0..<300 {
                 try registrar.addRAM(own)
@@ -152,7 +153,7 @@ struct MemoryRegistrarRaceTests {
         let registrar = try MemoryRegistrar(target: target, chunkSize: chunk)
         let ranges = (0..<400).map { ramRange($0 * chunk / 8, chunk / 8) }
         let published = Published()
-        try RegistrarThreads.run(4) { thread in
+        try onThreads(4) { thread in
             if thread == 0 {
                 for (index, range) in ranges.enumerated() {
                     try registrar.addRAM(range)

@@ -1,5 +1,6 @@
 import Glibc
 import Synchronization
+import TestSupport
 import Testing
 import VMAddressSpace
 import VMMemory
@@ -29,7 +30,7 @@ struct MemoryRegistrarWaitTests {
         // It opens when two calls are under way: one after the other, neither would end before the time is over.
         let target = HeldUpTarget(opensAt: 2)
         let registrar = try makeRegistrar(target)
-        try RegistrarThreads.run(2) { thread in
+        try onThreads(2) { thread in
             try registrar.expose(GuestAddress(UInt64(thread) * chunk), count: 1)
         }
         #expect(target.isOpen)
@@ -44,7 +45,7 @@ struct MemoryRegistrarWaitTests {
         try registrar.expose(GuestAddress(chunk), count: 1)
         target.isOpen = false
         let returned = Count()
-        try RegistrarThreads.run(4) { thread in
+        try onThreads(4) { thread in
             if thread == 3 {
                 try RegistrarThreads.check(target.awaitCall())
                 try registrar.expose(GuestAddress(chunk), count: 1)
@@ -67,7 +68,7 @@ struct MemoryRegistrarWaitTests {
         let target = HeldUpTarget(refusals: 1)
         let registrar = try makeRegistrar(target)
         let failed = Count()
-        try RegistrarThreads.run(4) { thread in
+        try onThreads(4) { thread in
             if thread == 3 {
                 try RegistrarThreads.check(target.awaitCall())
                 letOthersRun()
@@ -94,7 +95,7 @@ struct MemoryRegistrarWaitTests {
         let target = HeldUpTarget()
         let registrar = try makeRegistrar(target)
         let returned = Count()
-        try RegistrarThreads.run(3) { thread in
+        try onThreads(3) { thread in
             switch thread {
             case 0:
                 try registrar.expose(GuestAddress(0), count: 1)
@@ -120,7 +121,7 @@ struct MemoryRegistrarWaitTests {
         try registrar.expose(GuestAddress(0), count: 1)
         target.isOpen = false
         let returned = Count()
-        try RegistrarThreads.run(3) { thread in
+        try onThreads(3) { thread in
             switch thread {
             case 0:
                 try registrar.unregister(.whole)
@@ -143,7 +144,7 @@ struct MemoryRegistrarWaitTests {
     func addMeanwhile() throws {
         let target = HeldUpTarget()
         let registrar = try MemoryRegistrar(target: target, ram: [ramRange(0, 0x1000)], chunkSize: chunk)
-        try RegistrarThreads.run(2) { thread in
+        try onThreads(2) { thread in
             if thread == 0 {
                 try registrar.expose(GuestAddress(0), count: 1)
             } else {

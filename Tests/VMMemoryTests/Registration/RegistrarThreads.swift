@@ -1,5 +1,4 @@
 import Glibc
-import VMHost
 
 /// Threads for the race tests.
 enum RegistrarThreads {
@@ -12,34 +11,6 @@ enum RegistrarThreads {
     /// locks, which would order the threads and hide races from the thread sanitizer.
     static func check(_ isMet: Bool, line: Int = #line) throws {
         if !isMet { throw Unexpected(line: line) }
-    }
-
-    /// Runs `body` on `count` threads of their own, waits for all, and throws what one of them threw.
-    static func run(_ count: Int, _ body: @escaping @Sendable (Int) throws -> Void) throws {
-        let failure = Failure()
-        start(count) { index in
-            do { try body(index) } catch { failure.record(error) }
-        }
-        try failure.check()
-    }
-
-    private static func start(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
-        guard count > 0 else { return }
-        let thread = TestThread { body(count - 1) }
-        start(count - 1, body)
-        thread.join()
-    }
-
-    private final class Failure: Sendable {
-        private let first = Monitor<(any Error)?>(nil)
-
-        func record(_ error: any Error) {
-            first.withLock { $0 = $0 ?? error }
-        }
-
-        func check() throws {
-            if let error = first.withLock({ $0 }) { throw error }
-        }
     }
 
     /// Waits until `condition` holds, for 20 seconds at most.
