@@ -1,22 +1,34 @@
 // swift-tools-version:6.1
 import PackageDescription
 
+func vmm(_ product: String) -> Target.Dependency { .product(name: product, package: "swift-vmm") }
+
 // A package of its own, so that who builds the program builds no benchmarks.
 let package = Package(
     name: "swift-vmm-benchmarks",
     dependencies: [.package(name: "swift-vmm", path: "..")],
     targets: [
-        // What everything is compared with. `program.c` is a program of its own, which `Scripts/bench` links without
+        .target(name: "BenchmarkSupport"),
+
+        // What the monitor is compared with. `program.c` is a program of its own, which `Scripts/bench` links without
         // the Swift libraries that this package manager gives every executable.
         .target(name: "CBaseline", path: "Baseline", exclude: ["program.c"]),
         .target(name: "CAllocationCounter", path: "AllocationCounter"),
         .executableTarget(
             name: "VMMBench",
             dependencies: [
-                "CAllocationCounter", "CBaseline",
-                .product(name: "VMBoot", package: "swift-vmm"),
-                .product(name: "VMDevices", package: "swift-vmm"),
-                .product(name: "VMMachine", package: "swift-vmm"),
+                "BenchmarkSupport", "CAllocationCounter", "CBaseline", vmm("VMBoot"), vmm("VMDevices"),
+                vmm("VMMachine"),
+            ]),
+
+        // What the memory layer is compared with.
+        .target(name: "CMemoryBaseline", dependencies: ["CMeasuring"], path: "MemoryBaseline"),
+        .target(name: "CMeasuring", path: "Measuring"),
+        .executableTarget(
+            name: "MemoryBench",
+            dependencies: [
+                "BenchmarkSupport", "CMeasuring", "CMemoryBaseline", vmm("VMAddressSpace"), vmm("VMDirtyBitmap"),
+                vmm("VMMemory"),
             ]),
     ],
     swiftLanguageModes: [.v6],

@@ -1,14 +1,14 @@
 import Glibc
 
 /// A program run as a child, with nothing to read and with its output in a pipe.
-struct Child {
-    let pid: pid_t
+public struct Child {
+    public let pid: pid_t
     private let output: Int32
 
     /// - Parameters:
     ///   - arguments: the program's path and its arguments.
     ///   - includesErrors: whether standard error goes to the pipe too.
-    init(_ arguments: [String], includesErrors: Bool = false) throws {
+    public init(_ arguments: [String], includesErrors: Bool = false) throws {
         var ends: [Int32] = [0, 0]
         guard pipe(&ends) == 0 else { throw BenchmarkError("cannot make a pipe") }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
@@ -32,7 +32,7 @@ struct Child {
     }
 
     /// Some of its output, at least a byte; nothing once there will be no more.
-    func readSome() -> [UInt8] {
+    public func readSome() -> [UInt8] {
         var buffer = [UInt8](repeating: 0, count: 4096)
         while true {
             let count = read(output, &buffer, buffer.count)
@@ -41,13 +41,13 @@ struct Child {
         }
     }
 
-    func kill(_ signal: Int32) {
+    public func kill(_ signal: Int32) {
         Glibc.kill(pid, signal)
     }
 
     /// Reads the rest of its output and waits for its end.
     /// - Returns: the output, and the status as `wait(2)` gives it: zero for a success.
-    func finish() -> (output: String, status: Int32) {
+    public func finish() -> (output: String, status: Int32) {
         var bytes: [UInt8] = []
         while true {
             let more = readSome()

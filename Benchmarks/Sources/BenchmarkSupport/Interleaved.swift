@@ -2,7 +2,7 @@
 ///
 /// Which of the two goes first changes from pair to pair: what one leaves for the kernel to clean up is the other's turn
 /// to suffer.
-func interleavedMedians(
+public func interleavedMedians(
     pairs: Int, ours: () throws -> Double, baseline: () throws -> Double
 ) rethrows -> (ours: Double, baseline: Double) {
     // The first ones warm up the host's memory and caches.
@@ -19,7 +19,7 @@ func interleavedMedians(
     return (median(results.ours), median(results.baseline))
 }
 
-private func median(_ values: [Double]) -> Double {
+public func median(_ values: [Double]) -> Double {
     let sorted = values.sorted()
     let middle = sorted.count / 2
     return sorted.count.isMultiple(of: 2) ? (sorted[middle - 1] + sorted[middle]) / 2 : sorted[middle]

@@ -1,3 +1,5 @@
+import BenchmarkSupport
+
 /// What a case has measured.
 struct Measurement {
     let name: String
@@ -25,22 +27,6 @@ enum Table {
     }
 
     private static func row(_ name: String, _ ours: String, _ baseline: String, _ ratio: String) -> String {
-        padded(name, 34, left: true) + padded(ours, 22) + padded(baseline, 22) + padded(ratio, 8)
-    }
-
-    private static func padded(_ text: String, _ width: Int, left: Bool = false) -> String {
-        let space = String(repeating: " ", count: max(0, width - text.count))
-        return left ? text + space : space + text
-    }
-}
-
-extension Double {
-    /// With this many digits after the point.
-    func decimal(_ digits: Int) -> String {
-        let scale = (0..<digits).reduce(1) { scale, _ in scale * 10 }
-        let scaled = Int((magnitude * Double(scale)).rounded())
-        let fraction = String(scaled % scale)
-        let sign = self < 0 && scaled > 0 ? "-" : ""
-        return sign + "\(scaled / scale)." + String(repeating: "0", count: digits - fraction.count) + fraction
+        name.padded(34, left: true) + ours.padded(22) + baseline.padded(22) + ratio.padded(8)
     }
 }

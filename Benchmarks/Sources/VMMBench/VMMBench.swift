@@ -1,3 +1,4 @@
+import BenchmarkSupport
 import Glibc
 
 /// Runs the cases. `Scripts/bench` calls it with everything it needs.
@@ -6,13 +7,13 @@ enum VMMBench {
     static func main() {
         do {
             let arguments = try Arguments(CommandLine.arguments.dropFirst())
-            if !arguments.json { show(Table.header) }
+            if !arguments.json { Output.show(Table.header) }
             for benchmark in arguments.cases { try run(benchmark, arguments) }
         } catch let error as BenchmarkError {
-            complain("error: \(error.message)")
+            Output.complain("error: \(error.message)")
             exit(70)
         } catch {
-            complain("error: \(error)")
+            Output.complain("error: \(error)")
             exit(70)
         }
     }
@@ -20,22 +21,11 @@ enum VMMBench {
     private static func run(_ benchmark: Case, _ arguments: Arguments) throws {
         do {
             for measurement in try benchmark.measure(arguments.inputs) {
-                show(arguments.json ? measurement.json : Table.row(measurement))
+                Output.show(arguments.json ? measurement.json : Table.row(measurement))
             }
         } catch let skipped as Skipped {
-            complain("\(benchmark.name) skipped: \(skipped.reason)")
+            Output.complain("\(benchmark.name) skipped: \(skipped.reason)")
         }
-    }
-
-    /// At once, also where the output is no terminal.
-    private static func show(_ line: String) {
-        print(line)
-        fflush(nil)
-    }
-
-    private static func complain(_ message: String) {
-        let line = "bench: \(message)\n"
-        _ = write(STDERR_FILENO, line, line.utf8.count)
     }
 }
 

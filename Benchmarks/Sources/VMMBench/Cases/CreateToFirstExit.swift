@@ -1,3 +1,5 @@
+import BenchmarkSupport
+
 extension Case {
     /// From opening the host's KVM to the guest's first port write.
     static let createToFirstExit = Case(name: "create-to-first-exit") { _ in

@@ -1,3 +1,5 @@
+import BenchmarkSupport
+
 extension Case {
     /// The time of one exit for a port write: into the monitor, to a device, and back into the guest.
     static let portIOExit = Case(name: "port-io-exit") { _ in

@@ -1,3 +1,5 @@
+import BenchmarkSupport
+
 extension Case {
     /// The whole program: from before it is started until it is gone.
     static let runHello = Case(name: "run-hello") { inputs in

@@ -1,5 +1,5 @@
+import BenchmarkSupport
 import CAllocationCounter
-import Glibc
 import VMDevices
 
 /// What is read off at one byte of a guest's serial output.
@@ -42,20 +42,5 @@ final class Marks: ConsoleOutput, @unchecked Sendable {
     func all(needed: Int) throws -> [Mark] {
         guard count == needed else { throw BenchmarkError("the guest set \(count) marks instead of \(needed)") }
         return Array(storage.prefix(count))
-    }
-}
-
-func monotonicNanoseconds() -> UInt64 {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
-}
-
-/// Why there is nothing to report.
-struct BenchmarkError: Error {
-    let message: String
-
-    init(_ message: String) {
-        self.message = message
     }
 }

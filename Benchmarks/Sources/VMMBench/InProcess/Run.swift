@@ -1,3 +1,4 @@
+import BenchmarkSupport
 import CBaseline
 import VMBoot
 import VMMachine

@@ -1,3 +1,4 @@
+import BenchmarkSupport
 import Glibc
 
 /// Counts the instructions that a program executes in user mode, its guest's not included.

@@ -1,3 +1,4 @@
+import BenchmarkSupport
 import Glibc
 
 /// What a process holds in memory besides its guest's RAM, by `/proc/PID/smaps` (`proc(5)`).
