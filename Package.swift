@@ -24,6 +24,7 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "CKVM"),
+        .systemLibrary(name: "CBisect"),
         .systemLibrary(name: "CHostMemory"),
         .target(name: "CThreads"),
         .target(name: "CTryCopy"),
@@ -33,7 +34,7 @@ let package = Package(
         .target(
             name: "VMMemory",
             dependencies: [
-                "CHostMemory", "CThreads", "CTryCopy", "VMAddressSpace", "VMDirtyBitmap", "VMHost", system,
+                "CBisect", "CHostMemory", "CThreads", "CTryCopy", "VMAddressSpace", "VMDirtyBitmap", "VMHost", system,
             ]),
         .target(name: "KVM", dependencies: ["CKVM", "VMAddressSpace", "VMHost", system]),
         .target(name: "VMBoot", dependencies: ["VMAddressSpace", "VMMemory", system]),
@@ -65,7 +66,10 @@ let package = Package(
         .testTarget(name: "VMDevicesTests", dependencies: ["TestSupport", "VMDevices"]),
         .testTarget(
             name: "VMMachineTests",
-            dependencies: ["CKVM", "KVM", "VMAddressSpace", "VMBoot", "VMDevices", "VMHost", "VMMachine", "VMMemory"]),
+            dependencies: [
+                "CKVM", "KVM", "TestSupport", "VMAddressSpace", "VMBoot", "VMDevices", "VMHost", "VMMachine",
+                "VMMemory",
+            ]),
 
         // Tests that need a host with KVM; they say so and skip where there is none.
         .testTarget(

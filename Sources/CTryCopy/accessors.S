@@ -1,6 +1,7 @@
 /*
  * The accessors of ctrycopy.h, in three stretches of code that recover.c knows by their bounds. What it relies on:
  *
+ * - The accessors of single values change no register but %rax and %rdx, which `preserve_most` counts on.
  * - No accessor moves the stack pointer or changes a register that its caller owns, so wherever one is interrupted,
  *   returning from it is a plain `ret`. The return address is where `call` left it: shadow stacks agree.
  * - The guarded operand can be read off the registers: in the scalars it starts at %rdi, in the copies and fills at %r8
@@ -75,10 +76,10 @@
         end     \name
         .endm
 
-        load    ctrycopy_load_1, movzbl, %eax
-        load    ctrycopy_load_2, movzwl, %eax
-        load    ctrycopy_load_4, movl, %eax
-        load    ctrycopy_load_8, movq, %rax
+        load    ctrycopy_load_1_accessor, movzbl, %eax
+        load    ctrycopy_load_2_accessor, movzwl, %eax
+        load    ctrycopy_load_4_accessor, movl, %eax
+        load    ctrycopy_load_8_accessor, movq, %rax
 
         .macro store name, register
         function \name
@@ -87,10 +88,10 @@
         end     \name
         .endm
 
-        store   ctrycopy_store_1, %sil
-        store   ctrycopy_store_2, %si
-        store   ctrycopy_store_4, %esi
-        store   ctrycopy_store_8, %rsi
+        store   ctrycopy_store_1_accessor, %sil
+        store   ctrycopy_store_2_accessor, %si
+        store   ctrycopy_store_4_accessor, %esi
+        store   ctrycopy_store_8_accessor, %rsi
 
         .macro compare_exchange name, extend, expected, found, desired
         function \name
@@ -100,10 +101,10 @@
         end     \name
         .endm
 
-        compare_exchange ctrycopy_compare_exchange_1, movzbl, %sil, %eax, %dl
-        compare_exchange ctrycopy_compare_exchange_2, movzwl, %si, %eax, %dx
-        compare_exchange ctrycopy_compare_exchange_4, movl, %esi, %eax, %edx
-        compare_exchange ctrycopy_compare_exchange_8, movq, %rsi, %rax, %rdx
+        compare_exchange ctrycopy_compare_exchange_1_accessor, movzbl, %sil, %eax, %dl
+        compare_exchange ctrycopy_compare_exchange_2_accessor, movzwl, %si, %eax, %dx
+        compare_exchange ctrycopy_compare_exchange_4_accessor, movl, %esi, %eax, %edx
+        compare_exchange ctrycopy_compare_exchange_8_accessor, movq, %rsi, %rax, %rdx
 
         bound   ctrycopy_scalars_end
 

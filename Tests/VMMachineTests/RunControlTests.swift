@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 import VMHost
 
@@ -89,24 +90,18 @@ struct RunControlTests {
         #expect(control.waitUntilAllEnded(until: soon))
     }
 
-    @Test func manyPausesFromManyThreadsLoseNobody() {
+    @Test func manyPausesFromManyThreadsLoseNobody() throws {
         let control = RunControl()
         let turns = TurnCounter()
         #expect(control.begin(threads: 2))
         start(2, control, turns: turns)
-        let done = DispatchGroup()
-        for _ in 0..<4 {
-            Thread.detachNewThread {
-                for _ in 0..<200 {
-                    control.requestPause()
-                    _ = control.waitUntilParked(until: soon)
-                    control.resume()
-                }
-                done.leave()
+        try onThreads(4) { _ in
+            for _ in 0..<200 {
+                control.requestPause()
+                _ = control.waitUntilParked(until: soon)
+                control.resume()
             }
-            done.enter()
         }
-        done.wait()
         #expect(!control.isPaused)
         let before = turns.value
         while turns.value == before { usleep(100) }

@@ -57,30 +57,40 @@ struct ctrycopy_result {
 int ctrycopy_install(void);
 
 /*
+ * The accessors of single values change no register but those they return in. `preserve_most` tells the compiler so, but
+ * only one that compiles C: Swift calls them through these functions, which are compiled as a part of its own.
+ */
+#define CTRYCOPY_SCALAR(name, parameters, arguments) \
+    struct ctrycopy_result name##_accessor parameters __attribute__((preserve_most)); \
+    static inline struct ctrycopy_result name parameters { return name##_accessor arguments; }
+
+/*
  * One load of 1, 2, 4 or 8 bytes. It never tears if the address is aligned; it has acquire ordering.
  */
-struct ctrycopy_result ctrycopy_load_1(const void *source);
-struct ctrycopy_result ctrycopy_load_2(const void *source);
-struct ctrycopy_result ctrycopy_load_4(const void *source);
-struct ctrycopy_result ctrycopy_load_8(const void *source);
+CTRYCOPY_SCALAR(ctrycopy_load_1, (const void *source), (source))
+CTRYCOPY_SCALAR(ctrycopy_load_2, (const void *source), (source))
+CTRYCOPY_SCALAR(ctrycopy_load_4, (const void *source), (source))
+CTRYCOPY_SCALAR(ctrycopy_load_8, (const void *source), (source))
 
 /*
  * One store of 1, 2, 4 or 8 bytes. It never tears if the address is aligned; it has release ordering.
  */
-struct ctrycopy_result ctrycopy_store_1(void *destination, uint8_t value);
-struct ctrycopy_result ctrycopy_store_2(void *destination, uint16_t value);
-struct ctrycopy_result ctrycopy_store_4(void *destination, uint32_t value);
-struct ctrycopy_result ctrycopy_store_8(void *destination, uint64_t value);
+CTRYCOPY_SCALAR(ctrycopy_store_1, (void *destination, uint8_t value), (destination, value))
+CTRYCOPY_SCALAR(ctrycopy_store_2, (void *destination, uint16_t value), (destination, value))
+CTRYCOPY_SCALAR(ctrycopy_store_4, (void *destination, uint32_t value), (destination, value))
+CTRYCOPY_SCALAR(ctrycopy_store_8, (void *destination, uint64_t value), (destination, value))
 
 /*
  * One locked compare-exchange, sequentially consistent: stores `desired` if `expected` is found. `value` is what was
  * found, so the exchange took place exactly when there is no fault and `value == expected`. The memory must be writable
  * even where nothing is exchanged. Align the address: a lock across two cache lines is slow, and some hosts forbid it.
  */
-struct ctrycopy_result ctrycopy_compare_exchange_1(void *destination, uint8_t expected, uint8_t desired);
-struct ctrycopy_result ctrycopy_compare_exchange_2(void *destination, uint16_t expected, uint16_t desired);
-struct ctrycopy_result ctrycopy_compare_exchange_4(void *destination, uint32_t expected, uint32_t desired);
-struct ctrycopy_result ctrycopy_compare_exchange_8(void *destination, uint64_t expected, uint64_t desired);
+CTRYCOPY_SCALAR(ctrycopy_compare_exchange_1, (void *destination, uint8_t expected, uint8_t desired), (destination, expected, desired))
+CTRYCOPY_SCALAR(ctrycopy_compare_exchange_2, (void *destination, uint16_t expected, uint16_t desired), (destination, expected, desired))
+CTRYCOPY_SCALAR(ctrycopy_compare_exchange_4, (void *destination, uint32_t expected, uint32_t desired), (destination, expected, desired))
+CTRYCOPY_SCALAR(ctrycopy_compare_exchange_8, (void *destination, uint64_t expected, uint64_t desired), (destination, expected, desired))
+
+#undef CTRYCOPY_SCALAR
 
 /*
  * Copies of `count` bytes; 0 touches nothing. Operands may overlap. A count of exactly 1, 2, 4 or 8 is one load and one

@@ -22,6 +22,28 @@ extension AtomicBitmap {
             if !isBeyondEnd { storage.markDirty(offset: start, count: count) }
         }
 
+        /// Marks the page of one byte, which the user knows to be within `byteCount`.
+        @inlinable
+        @inline(__always)
+        public func markPage(at offset: UInt64) {
+            storage.markDirty(page: (self.offset &+ offset) &>> storage.pageShift)
+        }
+
+        /// The bytes from its start to the end of the tracked memory, which may grow.
+        @inlinable
+        public var byteCount: UInt64 {
+            let byteCount = storage.byteCount
+            return byteCount > offset ? byteCount - offset : 0
+        }
+
+        /// The bytes for which one bit stands: a power of two.
+        @inlinable
+        public var pageSize: UInt64 { 1 &<< storage.pageShift }
+
+        /// Whether its first byte is the first of a page.
+        @inlinable
+        public var startsAtPage: Bool { offset & (pageSize - 1) == 0 }
+
         @inlinable
         @inline(__always)
         public func isDirty(at offset: UInt64) -> Bool {

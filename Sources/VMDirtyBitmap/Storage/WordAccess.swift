@@ -24,8 +24,8 @@ enum Taking: WordAccess {
     @inline(__always)
     static func bits(of word: UnsafeMutablePointer<Atomic<UInt64>>, _ mask: UInt64) -> UInt64 {
         // A look costs far less than a read-modify-write, and most words are clean.
-        guard word.pointee.load(ordering: .sequentiallyConsistent) & mask != 0 else { return 0 }
         if mask == ~0 { return word.pointee.exchange(0, ordering: .sequentiallyConsistent) }
+        guard word.pointee.load(ordering: .sequentiallyConsistent) & mask != 0 else { return 0 }
         return word.pointee.bitwiseAnd(~mask, ordering: .sequentiallyConsistent).oldValue & mask
     }
 }

@@ -7,6 +7,8 @@ import VMMemory
 final class SharedVM: Sendable {
     let vm: VirtualMachine
     let memory: GuestMemory
+    /// The regions that the slots point at: the map behind `memory` can be replaced.
+    private let slotted: RegionMap
 
     /// Where Intel processors without unrestricted guest mode keep the four pages they need for real mode: below the
     /// BIOS, as in other monitors.
@@ -19,13 +21,14 @@ final class SharedVM: Sendable {
         memory = try MachineError.wrap(MachineError.memory) { () throws(GuestRAMError) in
             try GuestMemory(anonymous: ranges)
         }
+        slotted = memory.regionMap
         do throws(KVMError) {
             vm = try system.makeVirtualMachine()
             if system.has(.setIdentityMapAddress) { try vm.setIdentityMapAddress(Self.identityMapAddress) }
             try vm.setTSSAddress(Self.tssAddress)
-            for region in memory.regionMap.regions {
-                let host = UInt(bitPattern: region.hostAddress)
-                _ = try vm.addMemorySlot(MemorySlot(range: region.range, hostAddress: host))
+            for region in slotted.regions {
+                guard let host = region.hostAddress else { continue }
+                _ = try vm.addMemorySlot(MemorySlot(range: region.range, hostAddress: UInt(bitPattern: host)))
             }
             switch configuration.irqchip {
             case .full:

@@ -72,9 +72,10 @@ extension GuestMemory {
     ) throws(GuestMemoryError) -> Int {
         guard let first = start(address, 1) else { throw outOfBounds(transfer.operation, address, UInt64(count)) }
         let wanted = Int(min(UInt64(count - 1), last - address.rawValue)) + 1
-        if transferAtOnce(transfer, first, wanted) { return wanted }
+        let attempt = transferAtOnce(transfer, first, wanted)
+        if attempt.isDone { return wanted }
         do throws(GuestMemoryError) {
-            try transferInPieces(transfer, Extent(first, wanted, asked: count))
+            try transferInPieces(transfer, Extent(first, wanted, asked: count), after: attempt.fault)
             return wanted
         } catch {
             guard error.completed > 0 else { throw error }

@@ -23,7 +23,7 @@ extension GuestMemory {
     public var fullMapping: (region: any GuestMemoryRegion, bytes: UnsafeMutableRawBufferPointer)? {
         let isAll = base == 0 && last == .max
         let region = map.memory().withMap { map in
-            isAll && map.regions.count > 1 ? nil : map.region(containing: GuestAddress(base))
+            isAll && map.list.count > 1 ? nil : map.region(containing: GuestAddress(base))
         }
         guard let region, let host = region.hostAddress else { return nil }
         let available = region.range.last.rawValue - base

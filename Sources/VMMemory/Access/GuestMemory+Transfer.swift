@@ -5,24 +5,28 @@ extension GuestMemory {
     /// - Parameter count: of bytes; 0 or more.
     @inline(__always)
     func transfer(_ transfer: Transfer, _ address: GuestAddress, _ count: Int) throws(GuestMemoryError) {
-        if let first = start(address, UInt64(truncatingIfNeeded: count)), transferAtOnce(transfer, first, count) {
-            return
+        var fault: TryCopy.Fault?
+        if let first = start(address, UInt64(truncatingIfNeeded: count)) {
+            let attempt = transferAtOnce(transfer, first, count)
+            if attempt.isDone { return }
+            fault = attempt.fault
         }
-        try transferWithCare(transfer, address, count)
+        try transferWithCare(transfer, address, count, after: fault)
     }
 
     @inline(__always)
-    func transferAtOnce(_ transfer: Transfer, _ first: UInt64, _ count: Int) -> Bool {
+    func transferAtOnce(_ transfer: Transfer, _ first: UInt64, _ count: Int) -> RegionMap.Attempt {
         map.memory().withMap { $0.transferAtOnce(transfer, first, count) }
     }
 
+    /// - Parameter fault: what an attempt at it has met with.
     @inline(never)
-    private func transferWithCare(
-        _ transfer: Transfer, _ address: GuestAddress, _ count: Int
+    func transferWithCare(
+        _ transfer: Transfer, _ address: GuestAddress, _ count: Int, after fault: TryCopy.Fault?
     ) throws(GuestMemoryError) {
         guard count > 0 else { return }
         let first = try requireMemory(transfer.operation, address, UInt64(count))
-        try transferInPieces(transfer, Extent(first, count))
+        try transferInPieces(transfer, Extent(first, count), after: fault)
     }
 
     /// The bytes of an access, all of them within the bounds of the handle.
@@ -41,10 +45,17 @@ extension GuestMemory {
         }
     }
 
-    func transferInPieces(_ transfer: Transfer, _ extent: Extent) throws(GuestMemoryError) {
+    /// - Parameter fault: what an attempt at it has met with.
+    func transferInPieces(
+        _ transfer: Transfer, _ extent: Extent, after fault: TryCopy.Fault?
+    ) throws(GuestMemoryError) {
         var done = 0
+        var known = fault
         while done < extent.count {
-            let step = map.memory().withMap { $0.transferPiece(transfer, extent.first, extent.count, after: done) }
+            let step = map.memory().withMap { map in
+                map.transferPiece(transfer, extent.first, extent.count, after: done, knowing: known)
+            }
+            known = nil
             switch step {
             case .done(let bytes):
                 done += bytes

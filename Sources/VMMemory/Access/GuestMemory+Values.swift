@@ -1,3 +1,4 @@
+import CThreads
 import CTryCopy
 import VMAddressSpace
 
@@ -13,7 +14,14 @@ extension GuestMemory {
     ) throws(GuestMemoryError) -> Value {
         let size = MemoryLayout<Value>.size
         if size == 1 || size == 2 || size == 4 || size == 8 {
-            let word = try loadWord(address, size)
+            let result =
+                switch size {
+                case 8: loadAtOnce8(address)
+                case 4: loadAtOnce4(address)
+                case 2: loadAtOnce2(address)
+                default: loadAtOnce1(address)
+                }
+            let word = result.signal == 0 ? result.value : try loadWithCare(address, size, after: result)
             // SAFETY: the low `size` bytes of `word` are the value's, the byte order being that of x86.
             return withUnsafeBytes(of: word) { $0.loadUnaligned(as: Value.self) }
         }
@@ -33,7 +41,15 @@ extension GuestMemory {
             var word: UInt64 = 0
             // SAFETY: the value's bytes are the low ones of `word`, the byte order being that of x86.
             withUnsafeMutableBytes(of: &word) { $0.storeBytes(of: value, as: Value.self) }
-            return try storeWord(word, address, size)
+            let result =
+                switch size {
+                case 8: storeAtOnce8(word, address)
+                case 4: storeAtOnce4(word, address)
+                case 2: storeAtOnce2(word, address)
+                default: storeAtOnce1(word, address)
+                }
+            if result.signal != 0 { try storeWithCare(word, address, size, after: result) }
+            return
         }
         try withUnsafeTemporaryAllocation(of: Value.self, capacity: 1) { (storage) throws(GuestMemoryError) in
             storage.initializeElement(at: 0, to: value)
@@ -57,62 +73,30 @@ extension GuestMemory {
         return (original == expected, original)
     }
 
-    /// - Parameter size: 1, 2, 4 or 8.
-    @usableFromInline
-    func loadWord(_ address: GuestAddress, _ size: Int) throws(GuestMemoryError) -> UInt64 {
-        if let first = start(address, UInt64(truncatingIfNeeded: size)), let word = loadWordAtOnce(first, size) {
-            return word
-        }
-        return try loadWordWithCare(address, size)
-    }
-
-    /// - Parameter size: 1, 2, 4 or 8.
-    @usableFromInline
-    func storeWord(_ value: UInt64, _ address: GuestAddress, _ size: Int) throws(GuestMemoryError) {
-        if let first = start(address, UInt64(truncatingIfNeeded: size)), storeWordAtOnce(value, first, size) { return }
-        try storeWordWithCare(value, address, size)
-    }
-
-    @inline(__always)
-    private func loadWordAtOnce(_ first: UInt64, _ size: Int) -> UInt64? {
-        map.memory().withMap { map in
-            guard let entry = map.table.direct(first, UInt64(truncatingIfNeeded: size), isWrite: false) else {
-                return nil
-            }
-            let result = TryCopy.load(entry.hostAddress(first), size: size)
-            return result.signal == 0 ? result.value : nil
-        }
-    }
-
-    @inline(__always)
-    private func storeWordAtOnce(_ value: UInt64, _ first: UInt64, _ size: Int) -> Bool {
-        map.memory().withMap { map in
-            guard let entry = map.table.direct(first, UInt64(truncatingIfNeeded: size), isWrite: true) else {
-                return false
-            }
-            let result = TryCopy.store(value, to: entry.hostAddress(first), size: size)
-            map.markDirty(entry, first, size)
-            return result.signal == 0
-        }
-    }
-
-    @inline(never)
-    private func loadWordWithCare(_ address: GuestAddress, _ size: Int) throws(GuestMemoryError) -> UInt64 {
+    /// - Parameter result: of the attempt to do it at once.
+    @usableFromInline @inline(never)
+    func loadWithCare(
+        _ address: GuestAddress, _ size: Int, after result: ctrycopy_result
+    ) throws(GuestMemoryError) -> UInt64 {
         try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 1) { (word) throws(GuestMemoryError) in
             word.initializeElement(at: 0, to: 0)
-            try read(
-                address, into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(word)[..<size]))
+            // SAFETY: `word` has one element, of 8 bytes.
+            let bytes = UnsafeMutableRawPointer(word.baseAddress.unsafelyUnwrapped)
+            try transferWithCare(.read(into: bytes), address, size, after: TryCopy.fault(result))
             return word[0]
         }
     }
 
-    @inline(never)
-    private func storeWordWithCare(
-        _ value: UInt64, _ address: GuestAddress, _ size: Int
+    /// - Parameter result: of the attempt to do it at once.
+    @usableFromInline @inline(never)
+    func storeWithCare(
+        _ value: UInt64, _ address: GuestAddress, _ size: Int, after result: ctrycopy_result
     ) throws(GuestMemoryError) {
         try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 1) { (word) throws(GuestMemoryError) in
             word.initializeElement(at: 0, to: value)
-            try write(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(word)[..<size]), at: address)
+            // SAFETY: `word` has one element, of 8 bytes.
+            let bytes = UnsafeRawPointer(word.baseAddress.unsafelyUnwrapped)
+            try transferWithCare(.write(from: bytes), address, size, after: TryCopy.fault(result))
         }
     }
 }

@@ -56,9 +56,10 @@ public protocol GuestMemoryAccess: AnyObject, Sendable {
     /// where it cannot.
     var baseIOVA: UInt64? { get }
 
-    /// Keeps the pages of a part where they are until `unlockPages` has been called as often for them. The default
+    /// Keeps the pages of a part where they are, so that host addresses can be used for the purpose, until `unlockPages`
+    /// has been called as often for them. Throws where they are not there, or cannot be used for it. The default
     /// suits a backing that never unmaps a page while it lives: locked pages keep it alive.
-    func lockPages(offset: UInt64, count: UInt64) throws(GuestMemoryBackingError)
+    func lockPages(offset: UInt64, count: UInt64, for purpose: GuestMemory.Purpose) throws(GuestMemoryBackingError)
 
     /// Ends what `lockPages` began with the same numbers.
     func unlockPages(offset: UInt64, count: UInt64)
@@ -99,6 +100,8 @@ extension GuestMemoryAccess {
     }
 
     public func exposeHostAddresses(offset: UInt64, count: UInt64) throws(GuestMemoryBackingError) {}
-    public func lockPages(offset: UInt64, count: UInt64) throws(GuestMemoryBackingError) {}
+    public func lockPages(
+        offset: UInt64, count: UInt64, for purpose: GuestMemory.Purpose
+    ) throws(GuestMemoryBackingError) {}
     public func unlockPages(offset: UInt64, count: UInt64) {}
 }

@@ -14,7 +14,7 @@ extension RegionMap {
         let host = entry.hostAddress(first)
         let result = TryCopy.compareExchange(host, size: size, expected: expected, desired: desired)
         guard result.signal == 0 else { return nil }
-        if result.value == expected { markDirty(entry, first, size) }
+        if result.value == expected { entry.markDirty(first, UInt64(size)) }
         return result.value
     }
 
@@ -23,14 +23,14 @@ extension RegionMap {
         guard let entry = table.entry(at: first) else { return .stopped(.notMapped) }
         guard !entry.pointee.isReadOnly else { return .stopped(.readOnly) }
         func pageFault(_ cause: PageFault.Cause) -> CompareExchangeStep {
-            .pageFault(region(of: entry), offset: first - entry.start, cause)
+            .pageFault(entry.pointee.region, offset: first - entry.start, cause)
         }
         guard entry.pointee.host != nil else { return pageFault(.noMapping) }
         guard entry.permits(first, UInt64(size), isWrite: true) else { return pageFault(.accessBitmap) }
         let host = entry.hostAddress(first)
         let result = TryCopy.compareExchange(host, size: size, expected: expected, desired: desired)
         if let fault = TryCopy.fault(result) { return pageFault(.host(fault.cause)) }
-        if result.value == expected { markDirty(entry, first, size) }
+        if result.value == expected { entry.markDirty(first, UInt64(size)) }
         return .found(result.value)
     }
 }

@@ -26,6 +26,10 @@ enum TryCopy {
         fault(ctrycopy_fill(guest, value, count))
     }
 
+    /// What an access came to that was not tried.
+    @inline(__always)
+    static var notTried: ctrycopy_result { ctrycopy_result(value: 0, signal: -1, code: 0) }
+
     /// - Parameter size: 1, 2, 4 or 8.
     @inline(__always)
     static func load(_ guest: UnsafeMutableRawPointer, size: Int) -> ctrycopy_result {
@@ -68,7 +72,7 @@ enum TryCopy {
 
     @inline(__always)
     static func fault(_ result: ctrycopy_result) -> Fault? {
-        result.signal == 0 ? nil : makeFault(result)
+        result.signal <= 0 ? nil : makeFault(result)
     }
 
     @inline(never)

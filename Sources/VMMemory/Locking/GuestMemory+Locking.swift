@@ -59,7 +59,7 @@ extension GuestMemory {
             let piece = try findPiece(request, at: address)
             do throws(GuestMemoryBackingError) {
                 // No snapshot is held: this may wait.
-                try piece.lock()
+                try piece.lock(for: request.purpose)
             } catch {
                 throw self.error(.lock, request.first, request.count, .backing(error), at: address)
             }

@@ -53,8 +53,8 @@ extension LockedMemory.Piece {
         region.markDirty(offset: offset, count: UInt64(bytes.count))
     }
 
-    func lock() throws(GuestMemoryBackingError) {
-        try region.access.lockPages(offset: offsetInBacking, count: UInt64(bytes.count))
+    func lock(for purpose: GuestMemory.Purpose) throws(GuestMemoryBackingError) {
+        try region.access.lockPages(offset: offsetInBacking, count: UInt64(bytes.count), for: purpose)
         do throws(GuestMemoryBackingError) {
             try region.access.exposeHostAddresses(offset: offsetInBacking, count: UInt64(bytes.count))
         } catch {

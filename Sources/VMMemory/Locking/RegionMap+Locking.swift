@@ -38,6 +38,6 @@ extension RegionMap {
         let permitted = isWrite ? min(readable, entry.permittedPrefix(address, count, isWrite: true)) : readable
         guard permitted == count else { return .refused(.notPermitted, failing: address + permitted) }
         let bytes = UnsafeMutableRawBufferPointer(start: entry.hostAddress(address), count: Int(count))
-        return .piece(LockedMemory.Piece(address: GuestAddress(address), bytes: bytes, region: region(of: entry)))
+        return .piece(LockedMemory.Piece(address: GuestAddress(address), bytes: bytes, region: entry.pointee.region))
     }
 }

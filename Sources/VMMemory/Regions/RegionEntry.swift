@@ -5,40 +5,41 @@ import VMDirtyBitmap
 ///
 /// Everything in it is valid for as long as the `RegionMap` it stands in, which owns the regions.
 struct RegionEntry {
+    // SAFETY: the `RegionMap` owns the region.
+    unowned(unsafe) let region: any GuestMemoryRegion
     let range: MemoryRange
+    /// The offset of the region's last byte.
+    let lastOffset: UInt64
     /// The host address of the first byte; nil where the region can only be reached by calls.
     let host: UnsafeMutableRawPointer?
-    /// Whether nothing but the range stands between an access of the kind and `host`.
-    let isPlainlyReadable: Bool
-    let isPlainlyWritable: Bool
+    /// `host`, where nothing but the range stands between a read and it.
+    let readable: UnsafeMutableRawPointer?
+    /// `host`, where nothing but the range stands between a write and it, which is marked in `bitmap` if at all.
+    let writable: UnsafeMutableRawPointer?
+    /// Where writes are marked: a bitmap of all of the region, in pages of 4 KiB or more.
+    let bitmap: AtomicBitmap.BorrowedSlice?
+    /// Whether writes are marked by the region's own method instead.
+    let marksByItself: Bool
     let isReadOnly: Bool
-    /// How a write is marked.
-    let marking: Marking
     let accessOffset: UInt64
     let accessBitmap: AccessBitmap?
 
-    enum Marking {
-        case none
-        case bits(AtomicBitmap.BorrowedSlice)
-        /// By the region's own method.
-        case region
-    }
-
-    init(_ region: some GuestMemoryRegion) {
-        range = region.range
+    init(_ region: any GuestMemoryRegion) {
+        let range = region.range
+        let lastOffset = range.last.rawValue - range.start.rawValue
+        let slice = region.isTracking ? region.borrowedSlice : nil
+        let isPageByPage = slice.map { $0.startsAtPage && $0.pageSize >= PageSize.size4K.bytes } ?? false
+        self.region = region
+        self.range = range
+        self.lastOffset = lastOffset
         host = region.hostAddress
         accessOffset = region.accessOffset
         isReadOnly = region.isReadOnly
         accessBitmap = region.access.accessBitmap
-        if !region.isTracking {
-            marking = .none
-        } else if let slice = region.borrowedSlice {
-            marking = .bits(slice)
-        } else {
-            marking = .region
-        }
-        isPlainlyReadable = host != nil && accessBitmap?.readable == nil
-        isPlainlyWritable = host != nil && accessBitmap?.writable == nil && !isReadOnly
+        bitmap = slice.flatMap { isPageByPage && $0.byteCount > lastOffset ? $0 : nil }
+        marksByItself = region.isTracking && bitmap == nil
+        readable = accessBitmap?.readable == nil ? host : nil
+        writable = accessBitmap?.writable == nil && !isReadOnly && !marksByItself ? host : nil
     }
 }
 
@@ -50,12 +51,11 @@ extension UnsafeMutablePointer<RegionEntry> {
     /// Whether nothing stands between an access and the host's memory. The bytes are within the region.
     @inline(__always)
     func permits(_ first: UInt64, _ count: UInt64, isWrite: Bool) -> Bool {
-        if isWrite ? pointee.isPlainlyWritable : pointee.isPlainlyReadable { return true }
-        return permitsByBitmap(first, count, isWrite: isWrite)
+        (isWrite ? pointee.writable : pointee.readable) != nil || permitsWithCare(first, count, isWrite: isWrite)
     }
 
     @inline(never)
-    private func permitsByBitmap(_ first: UInt64, _ count: UInt64, isWrite: Bool) -> Bool {
+    private func permitsWithCare(_ first: UInt64, _ count: UInt64, isWrite: Bool) -> Bool {
         guard pointee.host != nil, !(isWrite && pointee.isReadOnly) else { return false }
         return permittedPrefix(first, count, isWrite: isWrite) == count
     }
@@ -73,16 +73,13 @@ extension UnsafeMutablePointer<RegionEntry> {
         pointee.host.unsafelyUnwrapped + Int(truncatingIfNeeded: address &- start)
     }
 
-    /// Marks what was written, or may have been, where that is a matter of bits.
-    /// - Returns: false where the region itself has to do it.
+    /// Marks what was written, or may have been.
     @inline(__always)
-    func markDirty(_ first: UInt64, _ count: UInt64) -> Bool {
-        switch pointee.marking {
-        case .none: return true
-        case .bits(let slice):
-            slice.markDirty(offset: first &- start, count: count)
-            return true
-        case .region: return false
+    func markDirty(_ first: UInt64, _ count: UInt64) {
+        if let bitmap = pointee.bitmap {
+            bitmap.markDirty(offset: first &- start, count: count)
+        } else if pointee.marksByItself {
+            pointee.region.markDirty(offset: first &- start, count: count)
         }
     }
 }

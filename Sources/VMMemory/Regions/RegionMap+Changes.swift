@@ -5,14 +5,13 @@ extension RegionMap {
     /// - Throws: `RegionMapError.overlap`, naming the new region's range and that of the first it overlaps.
     public func inserting(_ region: any GuestMemoryRegion) throws(RegionMapError) -> RegionMap {
         let index = firstStart(above: region.range.start.rawValue)
-        let neighbours = regions[max(0, index - 1)..<min(regions.count, index + 1)]
-        for other in neighbours where other.range.overlaps(region.range) { throw .overlap(region.range, other.range) }
-        var regions: [any GuestMemoryRegion] = []
-        regions.reserveCapacity(self.regions.count + 1)
-        regions += self.regions[..<index]
-        regions.append(region)
-        regions += self.regions[index...]
-        return RegionMap(regions, changedFrom: self, at: index)
+        for other in max(0, index - 1)..<min(list.count, index + 1) {
+            let range = table.entries[other].range
+            if range.overlaps(region.range) { throw .overlap(region.range, range) }
+        }
+        var list = list
+        list.insert(region, at: index)
+        return RegionMap(list, changedFrom: self, at: index, region)
     }
 
     /// This map without a region.
@@ -21,23 +20,23 @@ extension RegionMap {
         _ range: MemoryRange
     ) throws(RegionMapError) -> (map: RegionMap, region: any GuestMemoryRegion) {
         let index = try index(of: range)
-        guard regions.count > 1 else { throw .empty }
-        var regions = regions
-        let region = regions.remove(at: index)
-        return (RegionMap(regions, changedFrom: self, at: index), region)
+        guard list.count > 1 else { throw .empty }
+        var list = list
+        list.remove(at: index)
+        return (RegionMap(list, changedFrom: self, at: index, nil), table.entries[index].region)
     }
 
     /// This map with another region in place of one of the same range.
     /// - Throws: `RegionMapError.noSuchRegion` where no region has exactly this range.
     public func replacing(with region: any GuestMemoryRegion) throws(RegionMapError) -> RegionMap {
         let index = try index(of: region.range)
-        var regions = regions
-        regions[index] = region
-        return RegionMap(regions, changedFrom: self, at: index)
+        var list = list
+        list.replace(at: index, with: region)
+        return RegionMap(list, changedFrom: self, at: index, region)
     }
 
     private func index(of range: MemoryRange) throws(RegionMapError) -> Int {
-        guard let index = index(of: range.start.rawValue), regions[index].range == range else {
+        guard let index = index(of: range.start.rawValue), table.entries[index].range == range else {
             throw .noSuchRegion(range)
         }
         return index

@@ -8,7 +8,8 @@ public final class RegionMap: @unchecked Sendable {
     // SAFETY: everything is set by `init` and only read until `deinit`. The entries point into regions that `regions`
     // keeps alive.
     /// The regions, ascending.
-    public let regions: [any GuestMemoryRegion]
+    public var regions: [any GuestMemoryRegion] { list.all }
+    let list: RegionList
     let table: RegionTable
 
     /// - Parameter regions: ascending.
@@ -24,23 +25,21 @@ public final class RegionMap: @unchecked Sendable {
 
     /// - Parameter regions: ascending and disjoint.
     init(checked regions: [any GuestMemoryRegion]) {
-        self.regions = regions
+        list = RegionList(regions)
         table = RegionTable(capacity: regions.count)
         for (index, region) in regions.enumerated() { table.initialize(index, to: RegionEntry(region)) }
     }
 
     /// - Parameters:
-    ///   - regions: ascending and disjoint; those of `other`, with the one at `index` inserted, removed or replaced.
-    init(_ regions: [any GuestMemoryRegion], changedFrom other: RegionMap, at index: Int) {
-        self.regions = regions
-        table = RegionTable(capacity: regions.count)
+    ///   - list: ascending and disjoint; those of `other`, with the one at `index` inserted, removed or replaced.
+    ///   - region: the one inserted, or that replaces another; nil where one is removed.
+    init(_ list: RegionList, changedFrom other: RegionMap, at index: Int, _ region: (any GuestMemoryRegion)?) {
+        self.list = list
+        table = RegionTable(capacity: list.count)
         table.copy(other.table, from: 0, to: 0, count: index)
-        let tail = min(regions.count, other.regions.count) - index
-        if regions.count >= other.regions.count {
-            table.initialize(index, to: RegionEntry(regions[index]))
-        }
-        let copied = regions.count == other.regions.count ? tail - 1 : tail
-        table.copy(other.table, from: other.table.count - copied, to: regions.count - copied, count: copied)
+        let kept = list.count - index - (region == nil ? 0 : 1)
+        if let region { table.initialize(index, to: RegionEntry(region)) }
+        table.copy(other.table, from: other.table.count - kept, to: list.count - kept, count: kept)
     }
 
     deinit {
@@ -54,7 +53,7 @@ public final class RegionMap: @unchecked Sendable {
 
     /// The region at an address.
     public func region(containing address: GuestAddress) -> (any GuestMemoryRegion)? {
-        index(of: address.rawValue).map { regions[$0] }
+        table.entry(at: address.rawValue)?.pointee.region
     }
 
     /// Calls `body` with the part of each region that `range` covers, ascending, for as long as they follow one another.

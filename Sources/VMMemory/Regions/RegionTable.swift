@@ -1,8 +1,10 @@
+import CBisect
+
 /// The regions of a map as plain values, to search and to access without counting references. It belongs to a
 /// `RegionMap` and is valid as long as that.
 struct RegionTable {
-    /// The first page frame of each region, ascending, for the search to run over.
-    let starts: UnsafeMutablePointer<Int>
+    /// The first address of each region, ascending, for the search to run over.
+    let starts: UnsafeMutablePointer<UInt64>
     let entries: UnsafeMutablePointer<RegionEntry>
     /// Above 0.
     let count: Int
@@ -20,7 +22,7 @@ struct RegionTable {
     }
 
     func initialize(_ index: Int, to entry: RegionEntry) {
-        (starts + index).initialize(to: Int(truncatingIfNeeded: entry.range.start.frame))
+        (starts + index).initialize(to: entry.range.start.rawValue)
         (entries + index).initialize(to: entry)
     }
 
@@ -32,17 +34,7 @@ struct RegionTable {
     /// The index of the last region that starts at `address` or below; 0 where there is none.
     @inline(__always)
     func lastStart(notAbove address: UInt64) -> Int {
-        // Always as many steps for a table of one size, and no branch that could be mispredicted. Frame numbers have 52
-        // bits, so that the sign of their difference says which is greater.
-        let frame = Int(truncatingIfNeeded: address &>> 12)
-        var base = 0
-        var count = count
-        while count > 1 {
-            let half = count &>> 1
-            base = base &+ (half & ~((frame &- starts[base &+ half]) &>> 63))
-            count = count &- half
-        }
-        return base
+        Int(truncatingIfNeeded: cbisect_last_not_above(starts, Int64(truncatingIfNeeded: count), address))
     }
 
     /// The region at an address, or nil where there is none.
@@ -60,6 +52,21 @@ struct RegionTable {
             entry.permits(first, count, isWrite: isWrite)
         else { return nil }
         return entry
+    }
+
+    /// Where `size` bytes are, if they lie in one region and nothing stands between them and the host's memory.
+    /// - Parameter size: at most that of a page, so that no region is smaller.
+    @inline(__always)
+    func plain(
+        _ first: UInt64, _ size: UInt64, isWrite: Bool
+    ) -> (entry: UnsafeMutablePointer<RegionEntry>, offset: UInt64, host: UnsafeMutableRawPointer)? {
+        let entry = entries + lastStart(notAbove: first)
+        // Below the region, this is more than its length.
+        let offset = first &- entry.start
+        guard offset <= entry.pointee.lastOffset &- (size &- 1),
+            let host = isWrite ? entry.pointee.writable : entry.pointee.readable
+        else { return nil }
+        return (entry, offset, host + Int(truncatingIfNeeded: offset))
     }
 
     /// The first address in a range without a region; nil where all of it has one.

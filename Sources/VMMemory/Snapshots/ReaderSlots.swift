@@ -31,13 +31,17 @@ enum ReaderSlots {
     /// A slot of the calling thread that holds nothing. Nobody else takes it before the caller has filled it.
     @inlinable @inline(__always)
     static func free() -> Slot {
+        freeFirst() ?? otherFree()
+    }
+
+    /// The first slot of the calling thread, if it holds nothing.
+    @inlinable @inline(__always)
+    static func freeFirst() -> Slot? {
         // SAFETY: the variable holds nil or what `otherFree` stored: a block of initialised atomics that is never freed.
-        if let first = cthreads_get_reader_slots()?.assumingMemoryBound(to: Atomic<UInt>.self),
+        guard let first = cthreads_get_reader_slots()?.assumingMemoryBound(to: Atomic<UInt>.self),
             first.pointee.load(ordering: .acquiring) == 0
-        {
-            return first
-        }
-        return otherFree()
+        else { return nil }
+        return first
     }
 
     /// Clears a slot: from here on its map may be freed.
@@ -49,16 +53,19 @@ enum ReaderSlots {
         if attentionWord(of: slot).pointee.load(ordering: .relaxed) != 0 { wake(slot) }
     }
 
+    /// The place of the attention word in a block.
+    @inlinable static var attention: Int { 6 }
+
     /// One bit for each slot of the block: whoever clears it is to call `SnapshotReclaimer.reclaim`.
     @inlinable @inline(__always)
     static func attentionWord(of slot: Slot) -> Slot {
         // SAFETY: blocks are 64 bytes, aligned to 64; the attention word is their seventh.
         let block = UnsafeMutableRawPointer(bitPattern: UInt(bitPattern: slot) & ~63)
-        return block.unsafelyUnwrapped.assumingMemoryBound(to: Atomic<UInt>.self) + 6
+        return block.unsafelyUnwrapped.assumingMemoryBound(to: Atomic<UInt>.self) + attention
     }
 
-    private static func attentionBit(_ slot: Slot) -> UInt {
-        1 << (UInt(bitPattern: slot) & 63 >> 3)
+    static func attentionBit(_ slot: Slot) -> UInt {
+        1 << ((UInt(bitPattern: slot) & 63) >> 3)
     }
 
     /// Makes whoever clears the slot next call `SnapshotReclaimer.reclaim`. With a `ProcessBarrier.heavy()` after it: unless

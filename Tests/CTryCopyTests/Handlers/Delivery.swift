@@ -39,7 +39,7 @@ struct Delivery {
 
     /// Interrupts a load of 8 bytes from that address.
     mutating func interruptLoad(from address: UInt) {
-        let load: @convention(c) (UnsafeRawPointer) -> ctrycopy_result = ctrycopy_load_8
+        let load: @convention(c) (UnsafeRawPointer) -> ctrycopy_result = ctrycopy_load_8_accessor
         self[.rip] = unsafeBitCast(load, to: UInt.self)
         self[.rdi] = address
     }

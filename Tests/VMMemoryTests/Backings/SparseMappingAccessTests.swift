@@ -94,4 +94,30 @@ import VMMemory
         }
         #expect(try !space.isLocked(offset: Self.ram, count: 0x1_0000))
     }
+
+    @Test("Pages are locked for what their mapping allows, and for nothing more")
+    func locksByProtection() throws {
+        try space.protect(offset: Self.ram + 0x1000, count: 0x1000, .readOnly)
+        try space.protect(offset: Self.ram + 0x2000, count: 0x1000, .none)
+        let pieceCount = try memory.lock(address(0x1000), count: 0x1000, for: .reading).pieces.count
+        #expect(pieceCount == 1)
+        for (offset, purpose) in [(0x1000, .writing), (0x2000, .reading)] as [(UInt64, GuestMemory.Purpose)] {
+            let error = #expect(throws: GuestMemoryError.self) {
+                _ = try memory.lock(address(offset), count: 0x1000, for: purpose)
+            }
+            #expect("\(error!)".hasSuffix("the host's mapping does not allow \(purpose)"))
+        }
+        #expect(try !space.isLocked(offset: Self.ram, count: 0x1_0000))
+    }
+
+    @Test("A mapping that is read-only as a whole is not locked for writing, whatever its region says")
+    func readOnlyMapping() throws {
+        let range = try MemoryRange(start: GuestAddress(0), count: 0x1000)
+        let mapping = try HostMapping(anonymous: 0x1000, protection: .readOnly)
+        let region = try MemoryRegion(range, MappedMemory(mapping), bitmap: NoBitmap())
+        let memory = GuestMemory(GuestMemoryAtomic(try RegionMap([region])))
+        let pieceCount = try memory.lock(GuestAddress(0), count: 0x1000, for: .reading).pieces.count
+        #expect(pieceCount == 1)
+        #expect(throws: GuestMemoryError.self) { _ = try memory.lock(GuestAddress(0), count: 1, for: .writing) }
+    }
 }

@@ -77,23 +77,35 @@ struct MemoryRegionTests {
     @Test("An access marks by bits where the bitmap lends them, not at all where nothing is tracked")
     func entryMarking() throws {
         let range = try TestRegions.range(0x8000, 0x4000)
-        func marking(_ bitmap: some Bitmap) throws -> (RegionEntry.Marking, any GuestMemoryRegion) {
-            let region = try MemoryRegion(range, BackingWithoutMemory(), bitmap: bitmap)
-            return (RegionEntry(region).marking, region)
-        }
         let bits = try AtomicBitmap(byteCount: 0x4000)
-        for bitmap: AtomicBitmap? in [nil, bits] {
-            let (found, region) = try marking(bitmap)
-            switch found {
-            case .none: #expect(bitmap == nil)
-            case .bits(let slice):
-                slice.markDirty(offset: 0x2000, count: 1)
-                #expect(region.isDirty(at: 0x2000) && !region.isDirty(at: 0x1000))
-            case .region: Issue.record("marked by the region")
-            }
+        let region = try MemoryRegion(range, BackingWithoutMemory(), bitmap: Optional(bits))
+        let entry = RegionEntry(region)
+        entry.bitmap?.markDirty(offset: 0x2000, count: 1)
+        #expect(Array(bits.dirtyRuns()) == [2..<3])
+        #expect(!entry.marksByItself)
+        let off = RegionEntry(try MemoryRegion(range, BackingWithoutMemory(), bitmap: AtomicBitmap?.none))
+        #expect(off.bitmap == nil && !off.marksByItself)
+        let none = RegionEntry(try MemoryRegion(range, BackingWithoutMemory(), bitmap: NoBitmap()))
+        #expect(none.bitmap == nil && !none.marksByItself)
+    }
+
+    @Test("A bitmap that is not made page by page for all of the region marks by itself")
+    func entryMarkingByItself() throws {
+        let range = try TestRegions.range(0x8000, 0x4000)
+        func marksByItself(_ bitmap: some Bitmap) throws -> Bool {
+            let backing = BackingWithoutMemory(at: 0x7000_0000)
+            let entry = RegionEntry(try MemoryRegion(range, backing, bitmap: bitmap))
+            #expect((entry.bitmap == nil) == entry.marksByItself)
+            #expect((entry.writable == nil) == entry.marksByItself)
+            return entry.marksByItself
         }
-        if case .none = try marking(NoBitmap()).0 {} else { Issue.record("NoBitmap is marked") }
-        if case .region = try marking(OwnBitmap(0x4000)).0 {} else { Issue.record("the bitmap has bits to lend") }
+        #expect(try marksByItself(OwnBitmap(0x4000)))
+        #expect(try marksByItself(AtomicBitmap(byteCount: 0x3fff)))
+        #expect(try marksByItself(AtomicBitmap(byteCount: 0x4000, pageSize: 2048)))
+        let larger = try AtomicBitmap(byteCount: 0x10_0000, pageSize: 0x2000)
+        #expect(try marksByItself(larger.slice(at: 0x1000)))
+        #expect(try !marksByItself(larger.slice(at: 0x2000)))
+        #expect(try marksByItself(larger.slice(at: 0xf_e000)))
     }
 
     @Test(
@@ -106,8 +118,8 @@ struct MemoryRegionTests {
             let backing = BackingWithoutMemory(at: hasMemory ? 0x7000_0000 : 0, accessBitmap: bitmap)
             let region = try MemoryRegion(range, backing, offset: 0x1000, isReadOnly: isReadOnly, bitmap: NoBitmap())
             let entry = RegionEntry(region)
-            #expect(entry.isPlainlyReadable == (hasMemory && bitmap == nil))
-            #expect(entry.isPlainlyWritable == (hasMemory && bitmap == nil && !isReadOnly))
+            #expect((entry.readable != nil) == (hasMemory && bitmap == nil))
+            #expect((entry.writable != nil) == (hasMemory && bitmap == nil && !isReadOnly))
             // With a bitmap that allows everything it is found out on each access.
             let table = RegionTable(capacity: 1)
             defer { table.deallocate() }

@@ -30,6 +30,25 @@ struct SnapshotThreadTests {
         #expect(cage.settles(at: 1), "seed \(seed)")
     }
 
+    @Test("A thread that holds an old snapshot pays for it once it drops that, not with each other one")
+    func attention() {
+        let cage = CanaryCage(capacity: 8)
+        let memory = GuestMemoryAtomic(cage.makeMap())
+        do {
+            let old = BoxedSnapshot(memory)
+            memory.update { $0.makeNext() }
+            let word = ReaderSlots.attentionWord(of: old.snapshot.slot)
+            let bit = ReaderSlots.attentionBit(old.snapshot.slot)
+            for _ in 0..<3 {
+                let other = BoxedSnapshot(memory)
+                #expect(ReaderSlots.attentionBit(other.snapshot.slot) != bit)
+            }
+            #expect(word.pointee.load(ordering: .relaxed) & bit == bit)
+            #expect(cage.livingCount == 2)
+        }
+        #expect(cage.settles(at: 1))
+    }
+
     @Test("A snapshot may be dropped by another thread than the one that took it; its map is freed then")
     func passedOn() {
         let cage = CanaryCage(capacity: 64)

@@ -51,7 +51,9 @@ final class AccessLockable: GuestMemoryAccess {
     var mapping: UnsafeMutableRawPointer? { pages.base }
     var byteCount: UInt64 { pages.byteCount }
 
-    func lockPages(offset: UInt64, count: UInt64) throws(GuestMemoryBackingError) {
+    func lockPages(
+        offset: UInt64, count: UInt64, for purpose: GuestMemory.Purpose
+    ) throws(GuestMemoryBackingError) {
         try note(.lock(name, offset: offset, count: count))
     }
 

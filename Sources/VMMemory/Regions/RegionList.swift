@@ -1,0 +1,55 @@
+/// The regions of a map, which keep them alive: in leaves that maps share, so that a change counts references to the
+/// regions of one leaf, and otherwise to leaves.
+struct RegionList {
+    /// None is empty.
+    private var leaves: [[any GuestMemoryRegion]] = []
+    private(set) var count = 0
+
+    private static let leafSize = 8
+
+    init(_ regions: [any GuestMemoryRegion]) {
+        var index = 0
+        while index < regions.count {
+            let end = min(index + Self.leafSize, regions.count)
+            leaves.append(Array(regions[index..<end]))
+            index = end
+        }
+        count = regions.count
+    }
+
+    var all: [any GuestMemoryRegion] { leaves.flatMap(\.self) }
+
+    /// The leaf that has the region at `index`, or where it would be appended, and its place there.
+    private func place(_ index: Int) -> (leaf: Int, offset: Int) {
+        var offset = index
+        for leaf in leaves.indices {
+            let size = leaves[leaf].count
+            if offset < size || leaf == leaves.count - 1 { return (leaf, offset) }
+            offset -= size
+        }
+        return (0, 0)
+    }
+
+    mutating func insert(_ region: any GuestMemoryRegion, at index: Int) {
+        let (leaf, offset) = place(index)
+        leaves[leaf].insert(region, at: offset)
+        count += 1
+        if leaves[leaf].count > 2 * Self.leafSize {
+            let tail = Array(leaves[leaf][Self.leafSize...])
+            leaves[leaf].removeLast(tail.count)
+            leaves.insert(tail, at: leaf + 1)
+        }
+    }
+
+    mutating func remove(at index: Int) {
+        let (leaf, offset) = place(index)
+        leaves[leaf].remove(at: offset)
+        if leaves[leaf].isEmpty { leaves.remove(at: leaf) }
+        count -= 1
+    }
+
+    mutating func replace(at index: Int, with region: any GuestMemoryRegion) {
+        let (leaf, offset) = place(index)
+        leaves[leaf][offset] = region
+    }
+}
