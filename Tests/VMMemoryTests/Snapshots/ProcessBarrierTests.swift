@@ -77,4 +77,13 @@ struct ProcessBarrierTests {
         light.join()
         #expect(missCount == 0)
     }
+
+    @Test("The same where the kernel has no membarrier(2)")
+    func withoutMembarrier() async {
+        await #expect(processExitsWith: .success) {
+            forgoMembarrier()
+            #expect(!ProcessBarrier.isAsymmetric)
+            ProcessBarrierTests().storeBuffering()
+        }
+    }
 }

@@ -216,4 +216,20 @@ struct SnapshotStressTests {
         #expect(failures.load(ordering: .relaxed) == 0)
         #expect(turns.load(ordering: .relaxed) > 0)
     }
+
+    @Test("All of this holds where the kernel has no membarrier(2)")
+    func withoutMembarrier() async {
+        await #expect(processExitsWith: .success) {
+            forgoMembarrier()
+            let tests = SnapshotStressTests()
+            try tests.readersAndWriters()
+            try tests.nestedReaders()
+            try tests.passedOn()
+            try tests.shortThreads()
+            try tests.synchronizers()
+            try tests.bursts()
+            try tests.memoryEnds()
+            try tests.barrierForFlags()
+        }
+    }
 }
