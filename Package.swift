@@ -51,7 +51,7 @@ let package = Package(
             name: "VMM",
             dependencies: ["BuiltInGuests", "KVM", "VMBoot", "VMDevices", "VMMachine", argumentParser, system]),
 
-        .target(name: "TestSupport", dependencies: ["VMHost"], path: "Tests/Support"),
+        .target(name: "TestSupport", dependencies: ["CThreads", "VMHost"], path: "Tests/Support"),
 
         // Tests that need no KVM.
         .testTarget(name: "VMAddressSpaceTests", dependencies: ["TestSupport", "VMAddressSpace"]),

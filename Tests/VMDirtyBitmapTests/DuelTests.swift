@@ -8,6 +8,9 @@ extension Races {
     /// An optimised build comes closest.
     @Suite("Two threads at the same moment")
     struct DuelTests {
+        /// How long each duel goes on.
+        var duration = Duration.milliseconds(700)
+
         /// A writer against a harvester.
         struct Duel: Sendable, CustomTestStringConvertible {
             let testDescription: String
@@ -41,7 +44,7 @@ extension Races {
             let copy = Numbers(640)
             let written = CacheLines()
             let read = CacheLines()
-            let lost = try meet(for: .milliseconds(700)) { round in
+            let lost = try meet { round in
                 bitmap.markDirty(pages: duel.before)
                 read.write(round)
             } first: { round in
@@ -71,16 +74,17 @@ extension Races {
             #expect(lost.bad == 0, "of \(lost.rounds) rounds")
         }
 
-        @Test(
-            "Who has marked pages finds them, and who marks others at the moment loses none",
-            arguments: [(7..<8, 7..<8), (7..<8, 8..<9), (64..<128, 64..<128), (100..<300, 0..<640)]
-                as [(Range<UInt64>, Range<UInt64>)])
+        static let marks: [(Range<UInt64>, Range<UInt64>)] = [
+            (7..<8, 7..<8), (7..<8, 8..<9), (64..<128, 64..<128), (100..<300, 0..<640),
+        ]
+
+        @Test("Who has marked pages finds them, and who marks others at the moment loses none", arguments: marks)
         func markAgainstMark(theirs: Range<UInt64>, ours: Range<UInt64>) throws {
             let bitmap = try AtomicBitmap(pages: 700)
             let seen = try AtomicBitmap(pages: 700)
             let found = SharedNumber()
             let lines = CacheLines()
-            let missed = try meet(for: .milliseconds(700)) { _ in
+            let missed = try meet { _ in
                 // The words are near the first thread, the summary near the second.
                 _ = bitmap.isDirty(page: theirs.lowerBound)
             } first: { round in
@@ -108,7 +112,7 @@ extension Races {
         func harvestAgainstHarvest() throws {
             let bitmap = try AtomicBitmap(pages: 640)
             let taken = SharedNumber()
-            let wrong = try meet(for: .milliseconds(700)) { round in
+            let wrong = try meet { round in
                 bitmap.markDirty(pages: 60..<(70 + round % 400))
                 taken.value = 0
             } first: { _ in
@@ -121,9 +125,20 @@ extension Races {
             #expect(wrong.bad == 0, "of \(wrong.rounds) rounds")
         }
 
+        @Test("All of this holds where the kernel has no membarrier(2)")
+        func withoutMembarrier() async {
+            await #expect(processExitsWith: .success) {
+                forgoMembarrier()
+                let tests = DuelTests(duration: .milliseconds(200))
+                for duel in DuelTests.duels { try tests.writeAgainstHarvest(duel) }
+                for (theirs, ours) in DuelTests.marks { try tests.markAgainstMark(theirs: theirs, ours: ours) }
+                try tests.harvestAgainstHarvest()
+            }
+        }
+
         /// Lets `first` and `second` meet in rounds numbered from 1, `prepare` before and `isRight` after them alone.
         private func meet(
-            for duration: Duration, prepare: @escaping @Sendable (UInt64) -> Void,
+            prepare: @escaping @Sendable (UInt64) -> Void,
             first: @escaping @Sendable (UInt64) -> Void, second: @escaping @Sendable (UInt64) -> Void,
             isRight: @escaping @Sendable (UInt64) -> Bool
         ) throws -> (rounds: UInt64, bad: UInt64) {

@@ -26,15 +26,3 @@ final class Numbers: @unchecked Sendable {
 
     var all: [UInt64] { (0..<count).map { self[$0] } }
 }
-
-/// A number that threads hand on to each other, all in one order.
-final class SharedNumber: Sendable {
-    private let number = Atomic<UInt64>(0)
-
-    var value: UInt64 {
-        get { number.load(ordering: .sequentiallyConsistent) }
-        set { number.store(newValue, ordering: .sequentiallyConsistent) }
-    }
-
-    func add(_ other: UInt64) { number.add(other, ordering: .sequentiallyConsistent) }
-}

@@ -1,17 +1,6 @@
 import Glibc
 import Synchronization
 
-/// How long a race may go on.
-struct Deadline {
-    private let end: ContinuousClock.Instant
-
-    init(_ duration: Duration) {
-        end = .now + duration
-    }
-
-    var hasPassed: Bool { ContinuousClock.now >= end }
-}
-
 /// Where a number of threads wait for each other, again and again.
 final class Rendezvous: Sendable {
     private let count: Int

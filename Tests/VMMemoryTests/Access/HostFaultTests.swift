@@ -37,6 +37,40 @@ struct HostFaultTests {
         }
     }
 
+    @Test(
+        "A write to a hole of a file whose file system is full is an error at the exact byte",
+        .enabled(if: LimitedFileSystem.isUsable, Comment(rawValue: LimitedFileSystem.skipReason)))
+    func fullFileSystem() throws {
+        let descriptor = try #require(LimitedFileSystem.makeFile(byteCount: 0x8000, roomForPages: 4))
+        let file = try MemoryFile(adopting: descriptor, name: "sparse")
+        let pages = MappedMemory(try HostMapping(file, count: 0x8000))
+        let memory = try AccessMemory.make([AccessMemory.region(0x1000, pages, bitmap: AccessPageSet())])
+        let bytes = AccessMemory.pattern(0x8000)
+
+        let write = try AccessMemory.failure { try memory.write(bytes, at: GuestAddress(0x1000)) }
+        #expect(write.kind == .fault(.noBacking))
+        #expect(write.failing == GuestAddress(0x5000))
+        #expect(write.completed == 0x4000)
+        #expect(try memory.read(GuestAddress(0x1000), count: 0x4000) == Array(bytes[..<0x4000]))
+        #expect(memory.isDirty(0x4fff))
+
+        let store = try AccessMemory.failure { try memory.store(1 as UInt64, at: GuestAddress(0x6128)) }
+        let fill = try AccessMemory.failure { try memory.fill(GuestAddress(0x4f00), count: 0x200, with: 7) }
+        let exchange = try AccessMemory.failure {
+            _ = try memory.compareExchange(GuestAddress(0x8ffc), expected: 0 as UInt32, desired: 1)
+        }
+        for (error, failing) in [(store, 0x6128), (fill, 0x5000), (exchange, 0x8ffc)] as [(GuestMemoryError, UInt64)] {
+            #expect(error.kind == .fault(.noBacking))
+            #expect(error.failing == GuestAddress(failing))
+            #expect(error.completed == failing - error.address.rawValue)
+        }
+
+        // A page given back is room for another.
+        try file.punchHole(offset: 0, count: 0x1000)
+        try memory.store(1 as UInt64, at: GuestAddress(0x6128))
+        #expect(try memory.load(GuestAddress(0x6128)) as UInt64 == 1)
+    }
+
     @Test("What lies before a fault is done, all of it", arguments: [1, 3, 16, 31, 32, 100, 0x1003])
     func before(_ count: Int) throws {
         let memory = try makeMemory(makeTruncated())

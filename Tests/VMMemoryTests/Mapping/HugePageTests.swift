@@ -7,6 +7,12 @@ import VMAddressSpace
 
 private let hugePage: UInt64 = 1 << 21
 
+extension Trait where Self == ConditionTrait {
+    fileprivate static var needsHugePages: Self {
+        .enabled(if: HugePagePool.free >= 2, "needs two free huge pages (vm.nr_hugepages)")
+    }
+}
+
 /// Serialized, since the host's pool is one for all.
 @Suite("Huge pages from the host's pool", .serialized)
 struct HugePageTests {
@@ -56,9 +62,8 @@ struct HugePageTests {
         }
     }
 
-    @Test("Reserved huge pages can be mapped, with guard pages too, populated and given back")
+    @Test("Reserved huge pages can be mapped, with guard pages too, populated and given back", .needsHugePages)
     func reserved() throws {
-        guard HugePagePool.free >= 2 else { return print("skipped: fewer than two free huge pages (vm.nr_hugepages)") }
         let free = HugePagePool.free
         let file = try MemoryFile(memfd: "huge", byteCount: 2 * hugePage, pageSize: .size2M)
         for options: HostMapping.Options in [.populate, [.populate, .guardPages]] {
@@ -88,9 +93,8 @@ struct HugePageTests {
         #expect(pageSize == .size2M)
     }
 
-    @Test("A sparse mapping holds huge pages in place and cuts them at their size alone")
+    @Test("A sparse mapping holds huge pages in place and cuts them at their size alone", .needsHugePages)
     func sparse() throws {
-        guard HugePagePool.free >= 2 else { return print("skipped: fewer than two free huge pages (vm.nr_hugepages)") }
         let sparse = try SparseMapping(byteCount: 1 << 30)
         let backing = MemoryBacking.shared(
             try MemoryFile(memfd: "sparse", byteCount: 2 * hugePage, pageSize: .size2M))

@@ -69,17 +69,17 @@ struct PageLocksTests {
         let locks = PageLocks()
         locks.lock(0..<4)
         locks.lock(2..<3)
-        let unlocks = Counter()
-        let unlocksSeen = Counter()
+        let unlocks = SharedNumber()
+        let unlocksSeen = SharedNumber()
         let waiter = TestThread {
             guard locks.waitUntilUnlocked(0..<8, timeout: .seconds(60)) else { return }
-            for _ in 0..<unlocks.value { unlocksSeen.increment() }
+            for _ in 0..<unlocks.value { unlocksSeen.add(1) }
         }
         usleep(10_000)
-        unlocks.increment()
+        unlocks.add(1)
         try locks.unlock(0..<4)
         usleep(10_000)
-        unlocks.increment()
+        unlocks.add(1)
         try locks.unlock(2..<3)
         waiter.join()
         #expect(unlocksSeen.value == 2)
@@ -93,10 +93,10 @@ struct PageLocksTests {
         #expect(locks.claim(2..<4) == nil)
         locks.lock(4..<8)
         locks.lock(0..<2)
-        let released = Counter()
+        let released = SharedNumber()
         let releaser = TestThread {
             usleep(20_000)
-            released.increment()
+            released.add(1)
             locks.release(2..<4)
         }
         locks.lock(3..<5)
@@ -113,7 +113,7 @@ struct PageLocksTests {
             let pages: [64 of Atomic<Int>] = .init { _ in Atomic(0) }
         }
         let users = Users()
-        let violations = Counter()
+        let violations = SharedNumber()
         let lockers = (0..<3).map { seed in
             { @Sendable in
                 var random = SeededGenerator(seed: UInt64(seed))
@@ -122,11 +122,11 @@ struct PageLocksTests {
                     let range = start..<start + Int.random(in: 1...4, using: &random)
                     locks.lock(UInt64(range.lowerBound)..<UInt64(range.upperBound))
                     for page in range {
-                        if users.pages[page].wrappingAdd(1, ordering: .relaxed).newValue < 1 { violations.increment() }
+                        if users.pages[page].wrappingAdd(1, ordering: .relaxed).newValue < 1 { violations.add(1) }
                     }
                     for page in range { users.pages[page].wrappingSubtract(1, ordering: .relaxed) }
                     let error = refusal { try locks.unlock(UInt64(range.lowerBound)..<UInt64(range.upperBound)) }
-                    if error != nil { violations.increment() }
+                    if error != nil { violations.add(1) }
                 }
             }
         }
@@ -140,7 +140,7 @@ struct PageLocksTests {
                 for page in range {
                     let (exchanged, _) = users.pages[Int(page)].compareExchange(
                         expected: 0, desired: -1, ordering: .relaxed)
-                    if !exchanged { violations.increment() }
+                    if !exchanged { violations.add(1) }
                 }
                 for page in range { users.pages[Int(page)].store(0, ordering: .relaxed) }
                 locks.release(range)

@@ -13,8 +13,8 @@ struct SparseMappingRaceTests {
     func noHoles() throws {
         let sparse = try SparseMapping(byteCount: 64 * page)
         let range = UInt(bitPattern: sparse.baseAddress)..<UInt(bitPattern: sparse.baseAddress) + UInt(64 * page)
-        let intrusions = Counter()
-        let failures = Counter()
+        let intrusions = SharedNumber()
+        let failures = SharedNumber()
         let changer = { @Sendable in
             for round in 0..<3000 as Range<UInt64> {
                 let offset = round % 16 * 4 * page
@@ -23,14 +23,14 @@ struct SparseMappingRaceTests {
                     try sparse.map(offset: offset + page, count: page, .anonymous, replacing: true)
                     try sparse.unmap(offset: offset, count: 4 * page)
                 }
-                if error != nil { failures.increment() }
+                if error != nil { failures.add(1) }
             }
         }
         let intruder = { @Sendable in
             for _ in 0..<6000 {
                 guard let base = mmap(nil, 4 * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), base != MAP_FAILED
                 else { continue }
-                if range.contains(UInt(bitPattern: base)) { intrusions.increment() }
+                if range.contains(UInt(bitPattern: base)) { intrusions.add(1) }
                 munmap(base, 4 * 4096)
             }
         }
@@ -43,9 +43,9 @@ struct SparseMappingRaceTests {
     @Test("Pages that are found mapped under a lock stay mapped until they are unlocked")
     func locksHold() throws {
         let sparse = try SparseMapping(byteCount: 16 * page)
-        let used = Counter()
-        let unmapped = Counter()
-        let finished = Counter()
+        let used = SharedNumber()
+        let unmapped = SharedNumber()
+        let finished = SharedNumber()
         let changer = { @Sendable in
             let deadline = ContinuousClock.now + .seconds(60)
             // Until both have had their way often enough.
@@ -54,9 +54,9 @@ struct SparseMappingRaceTests {
                     try sparse.map(offset: 0, count: 16 * page, .anonymous, replacing: true)
                     try sparse.unmap(offset: 4 * page, count: 8 * page, waitingUpTo: .milliseconds(5))
                 }
-                if error == nil { unmapped.increment() }
+                if error == nil { unmapped.add(1) }
             }
-            finished.increment()
+            finished.add(1)
         }
         let users = (0..<2).map { seed in
             { @Sendable in
@@ -70,7 +70,7 @@ struct SparseMappingRaceTests {
                         for byte in stride(from: 8 + 8 * seed, to: 4096, by: 64) {
                             (address + byte).storeBytes(of: UInt8(seed), as: UInt8.self)
                         }
-                        used.increment()
+                        used.add(1)
                     }
                     guard refusal(of: { try sparse.unlock(offset: offset, count: page) }) == nil else { return }
                     usleep(50)
@@ -86,7 +86,7 @@ struct SparseMappingRaceTests {
     func disjointChanges() throws {
         let sparse = try SparseMapping(byteCount: 4 * 16 * page)
         let file = SharedMemoryFile(try MemoryFile(memfd: "races", byteCount: 4 * 16 * page))
-        let failures = Counter()
+        let failures = SharedNumber()
         let changers = (0..<4 as Range<UInt64>).map { part in
             { @Sendable in
                 let start = part * 16 * page
@@ -100,12 +100,12 @@ struct SparseMappingRaceTests {
                         try sparse.unmap(offset: start + 8 * page, count: 8 * page)
                         try sparse.unmap(offset: start, count: 8 * page)
                     }
-                    if error != nil { failures.increment() }
+                    if error != nil { failures.add(1) }
                 }
                 let error = refusal {
                     try sparse.map(offset: start, count: 16 * page, .file(file, .shared), backingOffset: start)
                 }
-                if error != nil { failures.increment() }
+                if error != nil { failures.add(1) }
             }
         }
         TestThread.runTogether(changers)

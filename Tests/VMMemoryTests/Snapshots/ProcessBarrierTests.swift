@@ -32,12 +32,12 @@ struct ProcessBarrierTests {
 
         /// Spins until a cell has come to a number.
         /// - Returns: false where the time was up before.
-        func wait(_ index: Int, for number: Int, _ time: RaceTime) -> Bool {
+        func wait(_ index: Int, for number: Int, _ deadline: Deadline) -> Bool {
             var spinCount = 0
             while self[index].pointee.load(ordering: .acquiring) < number {
                 spinCount += 1
                 guard spinCount.isMultiple(of: 1 << 10) else { continue }
-                if time.isUp { return false }
+                if deadline.hasPassed { return false }
                 sched_yield()
             }
             return true
@@ -51,10 +51,10 @@ struct ProcessBarrierTests {
         // Cells 0 and 1 are what is stored; 2 says how many rounds have begun, 3 what the light side saw.
         let cells = Cells()
         let rounds = 20_000
-        let time = RaceTime(milliseconds: 1000)
+        let deadline = Deadline(.milliseconds(1000))
         let light = TestThread {
             for round in 1...rounds {
-                guard cells.wait(2, for: round, time) else { return }
+                guard cells.wait(2, for: round, deadline) else { return }
                 cells.delayStores(round)
                 cells[0].pointee.store(round, ordering: .relaxed)
                 ProcessBarrier.light()
@@ -70,11 +70,20 @@ struct ProcessBarrierTests {
             cells[1].pointee.store(round, ordering: .relaxed)
             ProcessBarrier.heavy()
             let isSeen = cells[0].pointee.load(ordering: .relaxed) == round
-            guard cells.wait(3, for: round << 1, time) else { break }
+            guard cells.wait(3, for: round << 1, deadline) else { break }
             let hasSeen = cells[3].pointee.load(ordering: .relaxed) & 1 == 1
             if !isSeen, !hasSeen { missCount += 1 }
         }
         light.join()
         #expect(missCount == 0)
+    }
+
+    @Test("The same where the kernel has no membarrier(2)")
+    func withoutMembarrier() async {
+        await #expect(processExitsWith: .success) {
+            forgoMembarrier()
+            #expect(!ProcessBarrier.isAsymmetric)
+            ProcessBarrierTests().storeBuffering()
+        }
     }
 }

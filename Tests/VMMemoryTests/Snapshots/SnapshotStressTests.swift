@@ -14,16 +14,16 @@ struct SnapshotStressTests {
     private final class Race: Sendable {
         let cage = CanaryCage()
         let memory: Memory
-        private let time: RaceTime
+        private let deadline: Deadline
         private let deadReads = Atomic<Int>(0)
         private let reads = Atomic<Int>(0)
 
         init(milliseconds: Int = 400) {
             memory = Memory(cage.makeMap())
-            time = RaceTime(milliseconds: milliseconds)
+            deadline = Deadline(.milliseconds(milliseconds))
         }
 
-        var isOver: Bool { time.isUp || cage.isFull }
+        var isOver: Bool { deadline.hasPassed || cage.isFull }
 
         /// Looks at a map for a while.
         func look(at snapshot: borrowing MemorySnapshot<CanaryMap>) {
@@ -52,9 +52,9 @@ struct SnapshotStressTests {
     }
 
     @Test("Maps that are read stay alive, and replaced ones go, while writers replace them without end")
-    func readersAndWriters() {
+    func readersAndWriters() throws {
         let race = Race()
-        onSnapshotThreads(5) { index in
+        try onThreads(5) { index in
             while !race.isOver {
                 if index < 2 { race.memory.update { $0.makeNext() } } else { race.lookAtMemory() }
             }
@@ -63,14 +63,14 @@ struct SnapshotStressTests {
     }
 
     @Test("The same with ever more snapshots at a time on each thread")
-    func nestedReaders() {
+    func nestedReaders() throws {
         @Sendable func look(_ race: Race, _ depth: Int) {
             let snapshot = race.memory.memory()
             if depth > 0 { look(race, depth - 1) }
             race.look(at: snapshot)
         }
         let race = Race()
-        onSnapshotThreads(4) { index in
+        try onThreads(4) { index in
             var depth = 0
             while !race.isOver {
                 depth = (depth + 1) % 20
@@ -81,10 +81,10 @@ struct SnapshotStressTests {
     }
 
     @Test("The same with snapshots that are passed from thread to thread")
-    func passedOn() {
+    func passedOn() throws {
         let race = Race()
         let parcel = SnapshotParcel<CanaryMap>()
-        onSnapshotThreads(5) { index in
+        try onThreads(5) { index in
             while !race.isOver {
                 switch index {
                 case 0: race.memory.update { $0.makeNext() }
@@ -98,10 +98,10 @@ struct SnapshotStressTests {
     }
 
     @Test("The same with threads that end, some of them before their snapshots are dropped")
-    func shortThreads() {
+    func shortThreads() throws {
         let race = Race()
         let parcel = SnapshotParcel<CanaryMap>()
-        onSnapshotThreads(3) { index in
+        try onThreads(3) { index in
             while !race.isOver {
                 if index == 0 {
                     race.memory.update { $0.makeNext() }
@@ -120,10 +120,10 @@ struct SnapshotStressTests {
     }
 
     @Test("The same with threads that wait for earlier readers, and maps that come back")
-    func synchronizers() {
+    func synchronizers() throws {
         let race = Race()
         let refusals = Atomic<Int>(0)
-        onSnapshotThreads(6) { index in
+        try onThreads(6) { index in
             while !race.isOver {
                 switch index {
                 case 0:
@@ -142,12 +142,12 @@ struct SnapshotStressTests {
     }
 
     @Test("After each burst all replaced maps are free, without another change to set it going")
-    func bursts() {
+    func bursts() throws {
         let cage = CanaryCage()
         let memory = Memory(cage.makeMap())
-        let time = RaceTime(milliseconds: 600)
-        while !time.isUp {
-            onSnapshotThreads(3) { index in
+        let deadline = Deadline(.milliseconds(600))
+        while !deadline.hasPassed {
+            try onThreads(3) { index in
                 for _ in 0..<50 {
                     if index == 0 { memory.update { $0.makeNext() } }
                     _ = memory.memory().withMap { $0.content }
@@ -161,12 +161,12 @@ struct SnapshotStressTests {
     }
 
     @Test("A memory that ends leaves its snapshots alive, and nothing behind when they are gone")
-    func memoryEnds() {
+    func memoryEnds() throws {
         let cage = CanaryCage()
-        let time = RaceTime()
+        let deadline = Deadline(.milliseconds(400))
         let deadReads = Atomic<Int>(0)
-        onSnapshotThreads(3) { _ in
-            while !time.isUp, !cage.isFull {
+        try onThreads(3) { _ in
+            while !deadline.hasPassed, !cage.isFull {
                 var boxes: [BoxedSnapshot<CanaryMap>] = []
                 do {
                     let memory = Memory(cage.makeMap())
@@ -185,16 +185,16 @@ struct SnapshotStressTests {
     }
 
     @Test("Once it has waited, nobody acts on what was changed before, without a new map")
-    func barrierForFlags() {
+    func barrierForFlags() throws {
         let cage = CanaryCage(capacity: 8)
         let memory = Memory(cage.makeMap())
         let isAllowed = Atomic<Bool>(true)
         let actingCount = Atomic<Int>(0)
-        let time = RaceTime()
+        let deadline = Deadline(.milliseconds(400))
         let failures = Atomic<Int>(0)
         let turns = Atomic<Int>(0)
-        onSnapshotThreads(2) { index in
-            while !time.isUp {
+        try onThreads(2) { index in
+            while !deadline.hasPassed {
                 guard index == 0 else {
                     memory.memory().withMap { _ in
                         guard isAllowed.load(ordering: .relaxed) else { return }
@@ -215,5 +215,21 @@ struct SnapshotStressTests {
         }
         #expect(failures.load(ordering: .relaxed) == 0)
         #expect(turns.load(ordering: .relaxed) > 0)
+    }
+
+    @Test("All of this holds where the kernel has no membarrier(2)")
+    func withoutMembarrier() async {
+        await #expect(processExitsWith: .success) {
+            forgoMembarrier()
+            let tests = SnapshotStressTests()
+            try tests.readersAndWriters()
+            try tests.nestedReaders()
+            try tests.passedOn()
+            try tests.shortThreads()
+            try tests.synchronizers()
+            try tests.bursts()
+            try tests.memoryEnds()
+            try tests.barrierForFlags()
+        }
     }
 }

@@ -67,7 +67,7 @@ struct SnapshotThreadTests {
     }
 
     @Test("A thread may end before its snapshots are dropped; later threads leave their slots alone")
-    func threadEndsFirst() {
+    func threadEndsFirst() throws {
         let cage = CanaryCage(capacity: 256)
         let memory = GuestMemoryAtomic(cage.makeMap())
         let parcel = SnapshotParcel<CanaryMap>()
@@ -82,7 +82,7 @@ struct SnapshotThreadTests {
         memory.update { $0.makeNext() }
         let failureCount = Atomic<Int>(0)
         for _ in 0..<20 {
-            onSnapshotThreads(2) { _ in
+            try onThreads(2) { _ in
                 let boxes = (0..<16).map { _ in BoxedSnapshot(memory) }
                 if !boxes.allSatisfy({ $0.snapshot.withMap { $0.content == 1 } }) {
                     failureCount.wrappingAdd(1, ordering: .relaxed)
@@ -104,12 +104,12 @@ struct SnapshotThreadTests {
     }
 
     @Test("Thousands of threads, one after another, share a few blocks of slots")
-    func blocksAreReused() {
+    func blocksAreReused() throws {
         let cage = CanaryCage(capacity: 8)
         let memory = GuestMemoryAtomic(cage.makeMap())
         let blocks = Monitor<Set<UInt>>([])
         for _ in 0..<1500 {
-            onSnapshotThreads(2) { _ in
+            try onThreads(2) { _ in
                 let boxes = (0..<8).map { _ in BoxedSnapshot(memory) }
                 blocks.withLock { blocks in
                     for box in boxes { blocks.insert(UInt(bitPattern: box.snapshot.slot) & ~63) }

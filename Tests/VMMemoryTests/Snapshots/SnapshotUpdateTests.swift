@@ -71,11 +71,11 @@ struct SnapshotUpdateTests {
     }
 
     @Test("Updates of several threads lose none of the changes")
-    func concurrentUpdates() {
+    func concurrentUpdates() throws {
         let cage = CanaryCage(capacity: 8192)
         let memory = GuestMemoryAtomic(cage.makeMap())
         let (threads, rounds) = (4, 500)
-        onSnapshotThreads(threads) { _ in
+        try onThreads(threads) { _ in
             for round in 0..<rounds {
                 memory.update { $0.makeNext() }
                 // Locks that come to nothing, in between.
@@ -89,13 +89,13 @@ struct SnapshotUpdateTests {
     }
 
     @Test("A generation looked at before a snapshot is never newer than it")
-    func generationBeforeSnapshot() {
+    func generationBeforeSnapshot() throws {
         let cage = CanaryCage()
         let memory = GuestMemoryAtomic(cage.makeMap())
-        let time = RaceTime(milliseconds: 200)
+        let deadline = Deadline(.milliseconds(200))
         let failureCount = Atomic<Int>(0)
-        onSnapshotThreads(3) { index in
-            while !time.isUp, !cage.isFull {
+        try onThreads(3) { index in
+            while !deadline.hasPassed, !cage.isFull {
                 if index == 0 { memory.update { $0.makeNext() } }
                 let generation = memory.generation
                 let content = memory.memory().withMap { $0.content }

@@ -4,22 +4,6 @@ import VMHost
 
 @testable import VMMemory
 
-/// Runs `body` with each number below `count`, on a thread each, and waits for all.
-func onSnapshotThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
-    TestThread.runTogether((0..<count).map { index in { body(index) } })
-}
-
-/// Until when a race goes on.
-struct RaceTime: Sendable {
-    private let end: MonotonicTime
-
-    init(milliseconds: Int = 400) {
-        end = .now.advanced(by: .milliseconds(milliseconds))
-    }
-
-    var isUp: Bool { MonotonicTime.now >= end }
-}
-
 /// A snapshot that can be kept in collections and handed to other threads.
 final class BoxedSnapshot<Map: AnyObject & Sendable>: Sendable {
     let snapshot: MemorySnapshot<Map>
