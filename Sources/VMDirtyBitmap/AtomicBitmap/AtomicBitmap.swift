@@ -63,8 +63,9 @@ public final class AtomicBitmap: NewBitmap, @unchecked Sendable {
         guard pageSize.nonzeroBitCount == 1 else { throw .invalidPageSize(pageSize) }
         let growthLimit = growthLimit ?? byteCount
         guard byteCount <= growthLimit else { throw .beyondReserve(byteCount: byteCount, reserve: growthLimit) }
-        let layout = BitmapLayout(byteCount: growthLimit, pageShift: UInt64(pageSize.trailingZeroBitCount))
-        guard let storage = BitmapStorage.map(layout, byteCount: byteCount) else {
+        let layout = BitmapLayout(
+            trackedBytes: byteCount, growableTo: growthLimit, pageShift: UInt64(pageSize.trailingZeroBitCount))
+        guard let storage = BitmapStorage.allocate(layout, byteCount: byteCount) else {
             throw .noMemory(byteCount: growthLimit, errno: errno)
         }
         self.storage = storage
@@ -73,7 +74,7 @@ public final class AtomicBitmap: NewBitmap, @unchecked Sendable {
     }
 
     deinit {
-        storage.unmap(layout)
+        storage.deallocate(layout)
     }
 
     /// The length of the tracked memory, in bytes.

@@ -55,36 +55,64 @@ struct BitmapStorage: BitwiseCopyable, @unchecked Sendable {
 }
 
 extension BitmapStorage {
-    /// Maps a clean bitmap: `layout.mappedBytes` of address space, of which `byteCount` needs a prefix now. Pages that
-    /// nobody marks get no host memory.
+    /// A clean bitmap. In one that is mapped, pages that nobody marks get no host memory.
+    /// - Parameter byteCount: the length of the memory to be tracked at first.
     /// - Returns: nil with `errno` set where the host would not.
-    static func map(_ layout: BitmapLayout, byteCount: UInt64) -> BitmapStorage? {
-        let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
-        guard let base = mmap(nil, layout.mappedBytes, PROT_NONE, flags, -1, 0), base != MAP_FAILED else { return nil }
-        guard mprotect(base, layout.accessibleBytes(byteCount: byteCount), PROT_READ | PROT_WRITE) == 0 else {
-            let reason = errno
-            munmap(base, layout.mappedBytes)
-            errno = reason
+    static func allocate(_ layout: BitmapLayout, byteCount: UInt64) -> BitmapStorage? {
+        guard let base = layout.isOnHeap ? zeroedHeap(layout) : mapping(layout, byteCount: byteCount) else {
             return nil
         }
-        // SAFETY: the mapping starts with a page that can be written, and holds the words from `wordsOffset` on. Zeroed
-        // memory is a clean `Atomic<UInt64>`, which has the representation of its value.
+        // SAFETY: the memory is zero, starts at a multiple of 128 and holds the words from `wordsOffset` on. Zeroed memory
+        // is a clean `Atomic<UInt64>`, which has the representation of its value.
         let words = (base + layout.wordsOffset).assumingMemoryBound(to: Atomic<UInt64>.self)
         let header = base.bindMemory(to: BitmapHeader.self, capacity: 1)
         header.initialize(to: BitmapHeader(byteCount: byteCount, pageShift: layout.pageShift, words: words))
         return BitmapStorage(header: header)
     }
 
+    private static func zeroedHeap(_ layout: BitmapLayout) -> UnsafeMutableRawPointer? {
+        var base: UnsafeMutableRawPointer?
+        let result = posix_memalign(&base, summaryOffset, layout.byteCount)
+        guard result == 0, let base else {
+            errno = result
+            return nil
+        }
+        memset(base, 0, layout.byteCount)
+        return base
+    }
+
+    /// All of the address space, and access to what is needed of it at first.
+    private static func mapping(_ layout: BitmapLayout, byteCount: UInt64) -> UnsafeMutableRawPointer? {
+        let accessible = layout.accessibleBytes(byteCount: byteCount)
+        let isWhole = accessible == layout.byteCount
+        let protection = isWhole ? PROT_READ | PROT_WRITE : PROT_NONE
+        let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
+        guard let base = mmap(nil, layout.byteCount, protection, flags, -1, 0), base != MAP_FAILED else { return nil }
+        guard isWhole || mprotect(base, accessible, PROT_READ | PROT_WRITE) == 0 else {
+            let reason = errno
+            munmap(base, layout.byteCount)
+            errno = reason
+            return nil
+        }
+        return base
+    }
+
     /// Makes room for `byteCount` bytes, then lets marks reach it. What others see never shrinks, whoever grows at once.
     /// - Returns: false with `errno` set where the host would not.
     func grow(_ layout: BitmapLayout, toByteCount byteCount: UInt64) -> Bool {
-        let bytes = layout.accessibleBytes(byteCount: byteCount)
-        guard mprotect(header, bytes, PROT_READ | PROT_WRITE) == 0 else { return false }
+        if !layout.isOnHeap {
+            let bytes = layout.accessibleBytes(byteCount: byteCount)
+            guard mprotect(header, bytes, PROT_READ | PROT_WRITE) == 0 else { return false }
+        }
         header.pointee.byteCount.max(byteCount, ordering: .acquiringAndReleasing)
         return true
     }
 
-    func unmap(_ layout: BitmapLayout) {
-        munmap(header, layout.mappedBytes)
+    func deallocate(_ layout: BitmapLayout) {
+        if layout.isOnHeap {
+            free(header)
+        } else {
+            munmap(header, layout.byteCount)
+        }
     }
 }
