@@ -19,7 +19,8 @@ extension GuestMemory {
     }
 
     /// Host memory in which all of this handle's addresses lie in order from 0 on, where one region covers it; nil
-    /// otherwise. Its pages may be missing, and what is written there is not marked.
+    /// otherwise. Its pages may be missing, and what is written there is not marked. The address is good for as long as
+    /// `region` is held.
     public var fullMapping: (region: any GuestMemoryRegion, bytes: UnsafeMutableRawBufferPointer)? {
         let isAll = base == 0 && last == .max
         let region = map.memory().withMap { map in

@@ -91,7 +91,7 @@ public final class PageLocks: Sendable {
         state.change { current in current.claims.removeAll { $0 == pages } }
     }
 
-    /// The bytes of pages; what passes 2^64 ends there.
+    /// The bytes of pages, up to the start of the last page below 2^64.
     static func bytes(_ pages: Range<UInt64>) -> Range<UInt64> {
         let last = UInt64.max >> 12
         return min(pages.lowerBound, last) << 12..<min(pages.upperBound, last) << 12

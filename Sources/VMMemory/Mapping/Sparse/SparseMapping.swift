@@ -13,6 +13,12 @@ import VMHost
 /// reservation that an mmap(2) of another thread could be given. All that can be checked is checked before anything
 /// changes; a change that fails leaves in force what was, except where it says otherwise.
 ///
+/// (Before Linux 6.12 the kernel can fail half-way when it runs out of memory for its own records. The addresses are then
+/// reserved anew; should another thread have been given them in between, they are lost to this reservation.)
+///
+/// No change marks a dirty bitmap. Where what the guest sees becomes other than it was (`unmap`, `decommit`, a replacing
+/// `map`), whoever tracks the memory marks those pages after the change.
+///
 /// **Accesses** through `baseAddress` take no lock. An access to what is not mapped, or not so protected, is a
 /// `SIGSEGV`; one to a part of a file that was cut off since it was mapped is a `SIGBUS`.
 ///
