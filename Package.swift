@@ -13,6 +13,7 @@ let package = Package(
         .library(name: "VMAddressSpace", targets: ["VMAddressSpace"]),
         .library(name: "VMDirtyBitmap", targets: ["VMDirtyBitmap"]),
         .library(name: "VMMemory", targets: ["VMMemory"]),
+        .library(name: "VMRegions", targets: ["VMRegions"]),
         .library(name: "KVM", targets: ["KVM"]),
         .library(name: "VMBoot", targets: ["VMBoot"]),
         .library(name: "VMDevices", targets: ["VMDevices"]),
@@ -36,12 +37,16 @@ let package = Package(
             dependencies: [
                 "CBisect", "CHostMemory", "CThreads", "CTryCopy", "VMAddressSpace", "VMDirtyBitmap", "VMHost", system,
             ]),
+        .target(name: "VMRegions", dependencies: ["VMAddressSpace", "VMDirtyBitmap", "VMHost", "VMMemory"]),
         .target(name: "KVM", dependencies: ["CKVM", "VMAddressSpace", "VMHost", system]),
         .target(name: "VMBoot", dependencies: ["VMAddressSpace", "VMMemory", system]),
         .target(name: "VMDevices"),
         .target(
             name: "VMMachine",
-            dependencies: ["CKVM", "KVM", "VMAddressSpace", "VMBoot", "VMDevices", "VMHost", "VMMemory", system]),
+            dependencies: [
+                "CKVM", "KVM", "VMAddressSpace", "VMBoot", "VMDevices", "VMDirtyBitmap", "VMHost", "VMMemory",
+                "VMRegions", system,
+            ]),
 
         // The test guests of `Guests/`, assembled by a plugin and linked in as data.
         .plugin(name: "AssembleGuests", capability: .buildTool(), path: "Sources/AssembleGuests"),

@@ -43,7 +43,7 @@ public struct MemoryRange: AddressInterval {
 
     /// For bounds that are known to be in order, and the first and the last byte of pages.
     @inlinable
-    init(uncheckedFrom start: GuestAddress, through last: GuestAddress) {
+    package init(uncheckedFrom start: GuestAddress, through last: GuestAddress) {
         self.start = start
         self.last = last
     }
