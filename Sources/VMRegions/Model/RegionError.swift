@@ -22,6 +22,8 @@ public enum RegionError: Error, Hashable, Sendable {
 
     /// There is no region with this number (any more).
     case noSuchRegion(RegionID)
+    /// A new region would have the number of another.
+    case numberInUse(RegionID)
     /// There is no backing with this number (any more).
     case noSuchBacking(BackingID)
     /// The numbers make no range.
@@ -49,6 +51,7 @@ extension RegionError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .noSuchRegion(let id): "there is no region \(id)"
+        case .numberInUse(let id): "there is a region \(id) already"
         case .noSuchBacking(let id): "there is no backing \(id)"
         case .badRange(let name, let error): "region \"\(name)\": \(error)"
         case .overlap(let new, let existing):

@@ -1,0 +1,208 @@
+/// What an `IntervalTree` holds: numbers from `first` through `last`.
+protocol TreeInterval {
+    var first: UInt64 { get }
+    var last: UInt64 { get }
+    /// Tells apart those that begin together.
+    var order: UInt64 { get }
+}
+
+/// Intervals, overlapping or not, by where they begin: finding those that overlap another takes O(log n) and what is
+/// found, a change O(log n).
+///
+/// It is an AVL tree (Knuth, The Art of Computer Programming, volume 3, section 6.2.3) whose nodes know how far their
+/// subtrees reach (Cormen et al., Introduction to Algorithms, "Interval trees"). Nodes refer to each other by index.
+struct IntervalTree<Element: TreeInterval & Sendable>: Sendable {
+    typealias Index = Int32
+
+    struct Node: Sendable {
+        var first: UInt64
+        var order: UInt64
+        var last: UInt64
+        /// The greatest `last` in this subtree.
+        var reach: UInt64
+        var left: Index = 0
+        var right: Index = 0
+        /// 0 for the empty subtree alone, which is node 0.
+        var height: Int32 = 1
+
+        init(_ element: Element) {
+            first = element.first
+            order = element.order
+            last = element.last
+            reach = element.last
+        }
+
+        fileprivate init() {
+            (first, order, last, reach, height) = (0, 0, 0, 0, 0)
+        }
+
+        func precedes(_ other: Node) -> Bool {
+            (first, order) < (other.first, other.order)
+        }
+    }
+
+    private var nodes: ContiguousArray<Node> = [Node()]
+    /// By index; that of a freed node stays until it is used again.
+    private var elements: ContiguousArray<Element?> = [nil]
+    private var root: Index = 0
+    /// The first of the nodes that are free to be used again, linked by `left`.
+    private var free: Index = 0
+    private(set) var count = 0
+
+    mutating func insert(_ element: Element) {
+        let index = allocate(element)
+        root = nodes.withUnsafeMutableBufferPointer { nodes in
+            TreeLinks<Element>(nodes: nodes).inserting(index, into: root)
+        }
+        count += 1
+    }
+
+    /// Removes the element that begins and orders as `element` does.
+    /// - Returns: false where there is none.
+    @discardableResult
+    mutating func remove(_ element: Element) -> Bool {
+        var removed: Index = 0
+        root = nodes.withUnsafeMutableBufferPointer { nodes in
+            TreeLinks<Element>(nodes: nodes).removing(Node(element), from: root, &removed)
+        }
+        guard removed != 0 else { return false }
+        elements[Int(removed)] = nil
+        nodes[Int(removed)].left = free
+        free = removed
+        count -= 1
+        return true
+    }
+
+    private mutating func allocate(_ element: Element) -> Index {
+        guard free != 0 else {
+            nodes.append(Node(element))
+            elements.append(element)
+            return Index(nodes.count - 1)
+        }
+        let index = free
+        free = nodes[Int(index)].left
+        nodes[Int(index)] = Node(element)
+        elements[Int(index)] = element
+        return index
+    }
+
+    /// Calls `body` with the elements that overlap `first` through `last`, by where they begin.
+    func forEach(overlapping first: UInt64, _ last: UInt64, _ body: (Element) -> Void) {
+        visit(root, first, last, body)
+    }
+
+    private func visit(_ index: Index, _ first: UInt64, _ last: UInt64, _ body: (Element) -> Void) {
+        guard index != 0 else { return }
+        let node = nodes[Int(index)]
+        guard node.reach >= first else { return }
+        visit(node.left, first, last, body)
+        guard node.first <= last else { return }
+        if node.last >= first, let element = elements[Int(index)] { body(element) }
+        visit(node.right, first, last, body)
+    }
+
+    /// All elements, by where they begin.
+    var all: [Element] {
+        var all: [Element] = []
+        all.reserveCapacity(count)
+        forEach(overlapping: 0, .max) { all.append($0) }
+        return all
+    }
+}
+
+/// The nodes of an `IntervalTree` while it changes. Each function takes the root of a subtree and returns the root it
+/// has afterwards.
+private struct TreeLinks<Element: TreeInterval & Sendable> {
+    typealias Index = IntervalTree<Element>.Index
+    typealias Node = IntervalTree<Element>.Node
+
+    // SAFETY: it exists within one call of `withUnsafeMutableBufferPointer`; indices are only made by the tree.
+    let nodes: UnsafeMutableBufferPointer<Node>
+
+    subscript(index: Index) -> Node {
+        get { nodes[Int(index)] }
+        nonmutating _modify { yield &nodes[Int(index)] }
+    }
+
+    func inserting(_ new: Index, into index: Index) -> Index {
+        guard index != 0 else { return new }
+        if self[new].precedes(self[index]) {
+            self[index].left = inserting(new, into: self[index].left)
+        } else {
+            self[index].right = inserting(new, into: self[index].right)
+        }
+        return balanced(index)
+    }
+
+    func removing(_ target: Node, from index: Index, _ removed: inout Index) -> Index {
+        guard index != 0 else { return 0 }
+        if target.precedes(self[index]) {
+            self[index].left = removing(target, from: self[index].left, &removed)
+        } else if self[index].precedes(target) {
+            self[index].right = removing(target, from: self[index].right, &removed)
+        } else {
+            removed = index
+            return joined(self[index].left, self[index].right)
+        }
+        return balanced(index)
+    }
+
+    private func joined(_ left: Index, _ right: Index) -> Index {
+        guard left != 0 else { return right }
+        guard right != 0 else { return left }
+        let (first, rest) = detachingFirst(of: right)
+        self[first].left = left
+        self[first].right = rest
+        return balanced(first)
+    }
+
+    private func detachingFirst(of index: Index) -> (first: Index, rest: Index) {
+        guard self[index].left != 0 else { return (index, self[index].right) }
+        let (first, rest) = detachingFirst(of: self[index].left)
+        self[index].left = rest
+        return (first, balanced(index))
+    }
+
+    private func balanced(_ index: Index) -> Index {
+        switch lean(index) {
+        case 2...:
+            if lean(self[index].left) < 0 { self[index].left = rotatedLeft(self[index].left) }
+            return rotatedRight(index)
+        case ...(-2):
+            if lean(self[index].right) > 0 { self[index].right = rotatedRight(self[index].right) }
+            return rotatedLeft(index)
+        default:
+            summarize(index)
+            return index
+        }
+    }
+
+    /// By how much the left side is higher.
+    private func lean(_ index: Index) -> Int32 {
+        self[self[index].left].height - self[self[index].right].height
+    }
+
+    private func rotatedRight(_ index: Index) -> Index {
+        let top = self[index].left
+        self[index].left = self[top].right
+        self[top].right = index
+        summarize(index)
+        summarize(top)
+        return top
+    }
+
+    private func rotatedLeft(_ index: Index) -> Index {
+        let top = self[index].right
+        self[index].right = self[top].left
+        self[top].left = index
+        summarize(index)
+        summarize(top)
+        return top
+    }
+
+    private func summarize(_ index: Index) {
+        let (left, right) = (self[self[index].left], self[self[index].right])
+        self[index].height = max(left.height, right.height) + 1
+        self[index].reach = max(self[index].last, left.reach, right.reach)
+    }
+}

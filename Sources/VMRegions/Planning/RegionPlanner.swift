@@ -1,0 +1,127 @@
+import VMAddressSpace
+
+/// Regions of guest-physical memory, the flat view that a guest has of them, and how to get from one view to the next.
+/// A value: nothing is mapped anywhere by it.
+///
+/// Regions have priorities; of those that are mapped and overlap, the one with the highest is seen, of equal ones the
+/// oldest. The idea of rendering prioritised regions into one flat, disjoint view, and of applying only the difference
+/// between two views, is QEMU's (docs/devel/memory.rst).
+///
+/// A change costs O(log n) in the number of regions, and what it changes.
+public struct RegionPlanner: Sendable {
+    /// Which regions may overlap.
+    public let policy: OverlapPolicy
+    /// How many bits guest-physical addresses have, 12 to 64.
+    public let addressWidth: Int
+    /// What the guest sees now.
+    public private(set) var view = FlatView()
+    var index = RegionIndex()
+    var backings = BackingTable()
+    private var nextRegion: UInt64 = 1
+
+    /// - Parameter addressWidth: clamped to 12 to 64.
+    public init(policy: OverlapPolicy = .layered, addressWidth: Int = 64) {
+        self.policy = policy
+        self.addressWidth = min(max(addressWidth, Int(PageSize.size4K.shift)), 64)
+    }
+
+    /// All regions, by where they start; those that start together, the oldest first.
+    public var regions: [Region] { index.all }
+
+    /// A region by its number.
+    public func region(_ id: RegionID) -> Region? { index[id] }
+
+    /// A number for a new region.
+    public mutating func makeRegionID() -> RegionID {
+        defer { nextRegion += 1 }
+        return RegionID(rawValue: nextRegion)
+    }
+
+    // MARK: Backings
+
+    /// Adds something that memory can come from.
+    public mutating func addBacking(_ description: BackingDescription) -> BackingID {
+        backings.add(description)
+    }
+
+    /// Removes a backing that no mapping uses any more.
+    /// - Throws: `noSuchBacking`, `backingInUse`.
+    public mutating func removeBacking(_ id: BackingID) throws(RegionError) {
+        _ = try backings.description(of: id)
+        if let user = backings.user(of: id).flatMap({ index[$0] }) {
+            throw .backingInUse(backings[id]?.name ?? "", by: RegionError.Name(user))
+        }
+        backings.remove(id)
+    }
+
+    /// A backing by its number.
+    public func backing(_ id: BackingID) -> BackingDescription? { backings[id] }
+
+    // MARK: Plans
+
+    /// Makes changes, one after the other and all or nothing, and says how to get to the view that they lead to. The
+    /// planner is there already; `undo(_:)` takes it back.
+    /// - Throws: `RegionError`, of the first change that cannot be made; nothing has changed then.
+    public mutating func plan(_ changes: [RegionChange]) throws(RegionError) -> RegionPlan {
+        var transaction = RegionTransaction()
+        do throws(RegionError) {
+            for change in changes { try apply(change, &transaction) }
+        } catch {
+            restore(transaction.previous)
+            throw error
+        }
+        var step = ViewStep()
+        for range in transaction.touchedRanges { step.append(render(range)) }
+        let difference = ViewDifference(from: step.removed, to: step.added)
+        let operations =
+            difference.unmapped.map(PlanOperation.unmap)
+            + difference.mapped.map { PlanOperation.map($0.range, $0.memory) }
+        return RegionPlan(
+            operations: operations, removed: step.removed, added: step.added, previous: transaction.previous)
+    }
+
+    /// Takes back the last plan that has not been taken back: regions and view are as they were before.
+    public mutating func undo(_ plan: RegionPlan) {
+        restore(plan.previous)
+        view.replace(plan.added, with: plan.removed)
+    }
+
+    private mutating func restore(_ previous: [(id: RegionID, region: Region?)]) {
+        for (id, region) in previous.reversed() { set(id, to: region) }
+    }
+
+    /// Puts a region, or nothing, in the place of what had its number.
+    mutating func set(_ id: RegionID, to region: Region?) {
+        backings.replace(index[id]?.mappings ?? [], with: region?.mappings ?? [], of: id)
+        index.set(id, to: region)
+    }
+
+    /// Brings the view up to date in a range.
+    private mutating func render(_ range: MemoryRange) -> ViewStep {
+        let old = view.pieces(touching: range)
+        var new: [ViewPiece] = []
+        // What reaches beyond the range stays; what ends or begins next to it may now go on in it.
+        for piece in old {
+            guard let below = piece.range.subtracting(range).below else { break }
+            new.append(piece.part(in: below))
+        }
+        for piece in index.rendered(range) { new.appendJoining(piece) }
+        for piece in old {
+            guard let above = piece.range.subtracting(range).above else { continue }
+            new.appendJoining(piece.part(in: above))
+        }
+        let step = ViewStep(from: old, to: new)
+        view.replace(step.removed, with: step.added)
+        return step
+    }
+}
+
+extension [ViewPiece] {
+    fileprivate mutating func appendJoining(_ piece: ViewPiece) {
+        if let last, last.continues(in: piece) {
+            self[count - 1].range = MemoryRange(uncheckedFrom: last.range.start, through: piece.range.last)
+        } else {
+            append(piece)
+        }
+    }
+}

@@ -1,0 +1,74 @@
+import VMAddressSpace
+
+extension RegionIndex {
+    /// What the guest sees in a range: the pieces of the regions in force there, cut at its ends, ascending.
+    func rendered(_ range: MemoryRange) -> [ViewPiece] {
+        var mapped: [Region] = []
+        forEach(overlapping: range) { region in
+            if region.parameters != nil { mapped.append(region) }
+        }
+        mapped.sort { ($1.priority, $0.id) < ($0.priority, $1.id) }
+        var pieces: [ViewPiece] = []
+        var free = FreeRanges(range)
+        for region in mapped {
+            free.take(region.range) { part in region.appendPieces(in: part, to: &pieces) }
+            guard !free.isEmpty else { break }
+        }
+        if mapped.count > 1 { pieces.sort { $0.range < $1.range } }
+        return pieces
+    }
+}
+
+extension Region {
+    /// Appends the pieces that show a part of the region, ascending.
+    fileprivate func appendPieces(in part: MemoryRange, to pieces: inout [ViewPiece]) {
+        guard let parameters else { return }
+        let last = part.last.rawValue - range.start.rawValue
+        var offset = part.start.rawValue - range.start.rawValue
+        for mapping in mappings[firstMapping(endingAtOrAfter: offset)...] {
+            guard mapping.offset <= last else { break }
+            if offset < mapping.offset { pieces.append(piece(from: offset, through: mapping.offset - 1, nil)) }
+            let piece = mapping.part(from: max(offset, mapping.offset), through: min(last, mapping.last))
+            let memory = PieceMemory(
+                backing: piece.backing, backingOffset: piece.backingOffset,
+                isWritable: piece.isWritable && parameters.isWritable, isExecutable: parameters.isExecutable,
+                prefetch: parameters.prefetch)
+            pieces.append(self.piece(from: piece.offset, through: piece.last, memory))
+            guard piece.last < last else { return }
+            offset = piece.last + 1
+        }
+        pieces.append(piece(from: offset, through: last, nil))
+    }
+
+    private func piece(from offset: UInt64, through last: UInt64, _ memory: PieceMemory?) -> ViewPiece {
+        let range = MemoryRange(
+            uncheckedFrom: GuestAddress(address(of: offset)), through: GuestAddress(address(of: last)))
+        return ViewPiece(range: range, region: id, memory: memory)
+    }
+}
+
+/// What is left of a range while regions take their parts, ascending.
+private struct FreeRanges {
+    private var ranges: [MemoryRange]
+
+    init(_ range: MemoryRange) {
+        ranges = [range]
+    }
+
+    var isEmpty: Bool { ranges.isEmpty }
+
+    /// Takes all that is free in `range`, and calls `body` with each part of it.
+    mutating func take(_ range: MemoryRange, _ body: (MemoryRange) -> Void) {
+        let start = ranges.firstIndexOfSorted { $0.last >= range.start }
+        var end = start
+        var left: [MemoryRange] = []
+        while end < ranges.count, let part = ranges[end].intersection(range) {
+            body(part)
+            let (below, above) = ranges[end].subtracting(part)
+            if let below { left.append(below) }
+            if let above { left.append(above) }
+            end += 1
+        }
+        ranges.replaceSubrange(start..<end, with: left)
+    }
+}
