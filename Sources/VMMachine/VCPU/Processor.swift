@@ -1,6 +1,7 @@
 import Glibc
 import KVM
 import Synchronization
+import SystemPackage
 import VMHost
 
 /// One virtual CPU of a running machine: the vCPU, its thread, and the trace of its exits.
@@ -28,26 +29,11 @@ final class Processor: Sendable {
     /// Starts the thread, which runs `body` and ends. It handles no signal but the kick.
     func start(_ body: @escaping @Sendable () -> Void) throws(MachineError) {
         KickSignal.install
-        var attributes = pthread_attr_t()
-        pthread_attr_init(&attributes)
-        defer { pthread_attr_destroy(&attributes) }
-        pthread_attr_setstacksize(&attributes, Self.stackSize)
-        let start = Unmanaged.passRetained(ThreadBody(run: body))
-        var created = pthread_t()
-        let error = withAllSignalsBlockedButKick {
-            pthread_create(
-                &created, &attributes,
-                { context in
-                    // SAFETY: balances the retain above: each thread is given one body, and takes it here.
-                    let body = Unmanaged<ThreadBody>.fromOpaque(context!).takeRetainedValue()
-                    // Let go of at the end: before, it would make the allocator set itself up for this thread.
-                    withExtendedLifetime(body) { body.run() }
-                    return nil
-                }, start.toOpaque())
-        }
-        guard error == 0 else {
-            start.release()
-            throw .thread(error)
+        let created: pthread_t
+        do throws(Errno) {
+            created = try HostThread.start(stackSize: Self.stackSize, receiving: [KickSignal.number], body)
+        } catch {
+            throw .thread(error.rawValue)
         }
         thread.withLock { $0 = created }
     }
@@ -77,25 +63,4 @@ final class Processor: Sendable {
             return MonotonicTime(clock: clock)
         }
     }
-}
-
-/// What a new thread is to do.
-private final class ThreadBody: Sendable {
-    let run: @Sendable () -> Void
-
-    init(run: @escaping @Sendable () -> Void) {
-        self.run = run
-    }
-}
-
-/// A thread inherits the signal mask of its creator: with these blocked, signals meant for the program never arrive on
-/// it. Those that its own instructions cause stay as they are.
-private func withAllSignalsBlockedButKick<Result>(_ body: () -> Result) -> Result {
-    var blocked = sigset_t()
-    var previous = sigset_t()
-    sigfillset(&blocked)
-    for signal in [SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, KickSignal.number] { sigdelset(&blocked, signal) }
-    pthread_sigmask(SIG_SETMASK, &blocked, &previous)
-    defer { pthread_sigmask(SIG_SETMASK, &previous, nil) }
-    return body()
 }

@@ -35,6 +35,8 @@ struct BackingTable: Sendable {
     }
 
     private var entries: [BackingID: Entry] = [:]
+    /// The backings that no region has a mapping of.
+    private(set) var unused: Set<BackingID> = []
     private var next: UInt64 = 1
 
     subscript(id: BackingID) -> BackingDescription? { entries[id]?.description }
@@ -53,11 +55,13 @@ struct BackingTable: Sendable {
         defer { next += 1 }
         let id = BackingID(rawValue: next)
         entries[id] = Entry(description: description)
+        unused.insert(id)
         return id
     }
 
     mutating func remove(_ id: BackingID) {
         entries[id] = nil
+        unused.remove(id)
     }
 
     /// The oldest region with a mapping of a backing.
@@ -77,11 +81,16 @@ struct BackingTable: Sendable {
         while prefix < shorter, old[prefix] == new[prefix] { prefix += 1 }
         var suffix = 0
         while suffix < shorter - prefix, old[old.count - 1 - suffix] == new[new.count - 1 - suffix] { suffix += 1 }
-        for mapping in old[prefix..<(old.count - suffix)] {
-            entries[mapping.backing]?.change(mapping, of: region, by: -1)
-        }
-        for mapping in new[prefix..<(new.count - suffix)] {
-            entries[mapping.backing]?.change(mapping, of: region, by: 1)
+        for mapping in old[prefix..<(old.count - suffix)] { change(mapping, of: region, by: -1) }
+        for mapping in new[prefix..<(new.count - suffix)] { change(mapping, of: region, by: 1) }
+    }
+
+    private mutating func change(_ mapping: RegionMapping, of region: RegionID, by difference: Int) {
+        entries[mapping.backing]?.change(mapping, of: region, by: difference)
+        if entries[mapping.backing]?.users.isEmpty ?? true {
+            unused.insert(mapping.backing)
+        } else {
+            unused.remove(mapping.backing)
         }
     }
 }

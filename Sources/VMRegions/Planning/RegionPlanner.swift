@@ -54,6 +54,9 @@ public struct RegionPlanner: Sendable {
         backings.remove(id)
     }
 
+    /// The backings that no region has a mapping of, and that could be removed.
+    public var unusedBackings: Set<BackingID> { backings.unused }
+
     /// A backing by its number.
     public func backing(_ id: BackingID) -> BackingDescription? { backings[id] }
 

@@ -24,6 +24,13 @@ extension SparseMapping {
         locks.isLocked(try pageNumbers(.lock, offset, count))
     }
 
+    /// Sleeps until no page of a range is locked. They can be locked again by the time this returns.
+    /// - Returns: whether that came to be within `timeout`.
+    /// - Throws: `empty`, `outOfBounds`.
+    public func waitUntilUnlocked(offset: UInt64, count: UInt64, timeout: Duration) throws(HostMemoryError) -> Bool {
+        locks.waitUntilUnlocked(try pageNumbers(.lock, offset, count), timeout: timeout)
+    }
+
     private func pageNumbers(
         _ operation: HostMemoryError.Operation, _ offset: UInt64, _ count: UInt64
     ) throws(HostMemoryError) -> Range<UInt64> {

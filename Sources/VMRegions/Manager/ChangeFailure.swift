@@ -1,0 +1,77 @@
+import VMAddressSpace
+import VMMemory
+
+/// What failed while a change was made.
+public struct ChangeFailure: Error, CustomStringConvertible {
+    /// What was being done.
+    public enum Operation: String, Hashable, Sendable {
+        /// Taking memory out of the memory map, and waiting until nobody uses it any more.
+        case withdraw
+        /// Getting a partition ready.
+        case prepare
+        case unmap
+        case map
+        case protect
+        /// Publishing the new memory map.
+        case publish
+    }
+
+    public let operation: Operation
+    /// The guest-physical ranges it was about.
+    public let ranges: [MemoryRange]
+    /// Where: the host's memory, the memory map, or a partition.
+    public let place: String
+    /// Why.
+    public let reason: any Error
+
+    public var description: String {
+        let what = ranges.map(\.description).joined(separator: ", ")
+        return "cannot \(operation.rawValue) \(what) in \(place): \(reason)"
+    }
+}
+
+/// Memory is locked, by a device that was given its address, and was not unlocked in time.
+public struct PagesLocked: Error, Hashable, CustomStringConvertible {
+    public let range: MemoryRange
+    /// How long it was waited for.
+    public let timeout: Duration
+
+    public var description: String { "its pages are locked, and were not unlocked within \(timeout)" }
+}
+
+/// Why a region manager did not do as it was asked.
+public enum RegionManagerError: Error, CustomStringConvertible {
+    /// The change makes no sense. Nothing has changed.
+    case region(RegionError)
+    /// The backing's pages can only be at one place, and are in another manager's regions.
+    case backingInUseElsewhere(String)
+    /// A range of memory map regions could not be built.
+    case memoryMap(RegionMapError)
+    /// An operation failed; what was done before it has been undone, and all is as it was.
+    case failed(ChangeFailure)
+    /// An operation failed, and so did undoing those before it. The rest of that is done before anything else is.
+    case notRestored(ChangeFailure, restoring: ChangeFailure)
+    /// A partition could not be shown the memory there is. It has none.
+    case partition(String, PartitionError)
+    /// The host has no room for the guest's addresses.
+    case addressSpace(bits: Int, HostMemoryError)
+    /// The manager is gone, and its regions with it.
+    case managerGone
+
+    public var description: String {
+        switch self {
+        case .region(let error): "\(error)"
+        case .backingInUseElsewhere(let name):
+            "the backing \"\(name)\" has memory in another guest, and its pages can only be at one place; "
+                + "use a shared file, such as a memfd"
+        case .memoryMap(let error): "\(error)"
+        case .failed(let failure): "\(failure); everything is as it was before"
+        case .notRestored(let failure, let restoring):
+            "\(failure); and going back failed: \(restoring); it is tried again before the next change"
+        case .partition(let name, let error): "cannot show partition \"\(name)\" the guest's memory: \(error)"
+        case .addressSpace(let bits, let error):
+            "cannot reserve addresses for guest-physical memory of \(bits) bits: \(error)"
+        case .managerGone: "the manager of this region is gone"
+        }
+    }
+}

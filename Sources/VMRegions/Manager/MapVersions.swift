@@ -1,0 +1,56 @@
+import VMAddressSpace
+import VMMemory
+
+/// The memory maps that a plan leads through.
+struct MapVersions {
+    let before: RegionMap
+    /// With what stays, without what goes and what comes; nil where nothing goes.
+    let between: RegionMap?
+    let after: RegionMap
+
+    init(_ content: PlanContent, in space: GuestSpace) throws(RegionMapError) {
+        before = space.memory.regionMap
+        let removed = content.removed.map(\.range)
+        func changed(to pieces: [BackedPiece]) throws(RegionMapError) -> RegionMap {
+            var regions: [any GuestMemoryRegion] = []
+            for piece in pieces { regions.append(try space.region(piece)) }
+            return try before.changing(removing: removed, inserting: regions)
+        }
+        guard !removed.isEmpty || !content.added.isEmpty else {
+            (between, after) = (nil, before)
+            return
+        }
+        after = try changed(to: content.added)
+        guard !content.unmapped.isEmpty else {
+            between = nil
+            return
+        }
+        between =
+            content.coming.isEmpty ? after : try changed(to: content.added.subtracting(content.coming.map(\.range)))
+    }
+}
+
+extension GuestSpace {
+    /// A region of the memory map, for memory that is mapped, or about to be.
+    func region(_ piece: BackedPiece) throws(RegionMapError) -> any GuestMemoryRegion {
+        try MemoryRegion(
+            piece.range, reservation, offset: piece.range.start.rawValue, isReadOnly: !piece.memory.isWritable,
+            bitmap: piece.backing.bitmap.slice(at: piece.memory.backingOffset))
+    }
+
+    func publish(_ version: RegionMap) {
+        map.lock().replace(with: version)
+    }
+
+    /// Waits until nobody uses ranges that the memory map in force does not have: neither a snapshot of an older one, nor
+    /// pages that were locked.
+    func waitUntilUnused(_ ranges: [MemoryRange], timeout: Duration) throws {
+        try map.synchronize()
+        for range in ranges {
+            guard
+                try reservation.waitUntilUnlocked(
+                    offset: range.start.rawValue, count: range.count, timeout: timeout)
+            else { throw PagesLocked(range: range, timeout: timeout) }
+        }
+    }
+}

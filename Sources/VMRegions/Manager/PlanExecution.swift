@@ -1,0 +1,173 @@
+import VMAddressSpace
+import VMMemory
+
+/// A plan being carried out, step by step: on the memory map, on the host, and in the partitions. Where a step fails,
+/// `unwind()` takes those before it back.
+///
+/// What goes is taken from the devices (the memory map) first, then from the partitions, then from the host; what comes
+/// is there in the opposite order, but for the partitions, whose guests would use it first.
+struct PlanExecution {
+    private enum Step {
+        case withdraw
+        case begin(Int)
+        case unmap(Int)
+        case host(HostStep)
+        case publish
+        case map(Int)
+    }
+
+    private let space: GuestSpace
+    private let partitions: [any Partition]
+    private let content: PlanContent
+    private let maps: MapVersions
+    private let steps: [Step]
+    /// How many of the steps have been made and not been taken back.
+    private var done = 0
+    /// How long pages that are locked are waited for.
+    private let timeout: Duration
+
+    init(
+        _ content: PlanContent, in space: GuestSpace, _ partitions: [any Partition], waitingUpTo timeout: Duration
+    ) throws(RegionMapError) {
+        self.content = content
+        self.space = space
+        self.partitions = partitions
+        self.timeout = timeout
+        maps = try MapVersions(content, in: space)
+        var steps: [Step] = []
+        if maps.between != nil { steps.append(.withdraw) }
+        if !content.isEmpty {
+            steps += partitions.indices.map(Step.begin)
+            if !content.unmapped.isEmpty { steps += partitions.indices.map(Step.unmap) }
+            steps += HostStep.steps(unmapping: content.going, mapping: content.coming).map(Step.host)
+        }
+        if maps.after !== maps.between ?? maps.before { steps.append(.publish) }
+        if !content.coming.isEmpty { steps += partitions.indices.map(Step.map) }
+        self.steps = steps
+    }
+
+    /// How many operations on the host it takes.
+    var hostStepCount: Int { steps.count { if case .host = $0 { true } else { false } } }
+
+    /// Makes all steps.
+    /// - Throws: what the first that fails says; those before it are made.
+    mutating func run() throws(ChangeFailure) {
+        while done < steps.count {
+            try perform(steps[done])
+            done += 1
+        }
+        for partition in partitions where !content.isEmpty { partition.end() }
+    }
+
+    /// Takes back, the last first, what has been made.
+    /// - Throws: what a step says that cannot be taken back now; the call can be repeated.
+    mutating func unwind() throws(ChangeFailure) {
+        while done > 0 {
+            try takeBack(steps[done - 1])
+            done -= 1
+        }
+    }
+
+    private func perform(_ step: Step) throws(ChangeFailure) {
+        switch step {
+        case .withdraw:
+            guard let between = maps.between else { return }
+            do throws(ChangeFailure) {
+                try publish(between, withdrawing: content.unmapped)
+            } catch {
+                space.publish(maps.before)
+                throw error
+            }
+        case .begin(let index):
+            try partition(index, .prepare, content.change.allRanges) { (partition) throws(PartitionError) in
+                try partition.begin(content.change)
+            }
+        case .unmap(let index):
+            try unmap(content.unmapped, in: index)
+        case .host(let step):
+            try perform(step)
+        case .publish:
+            space.publish(maps.after)
+        case .map(let index):
+            try map(content.change.mapped, in: index)
+        }
+    }
+
+    private func takeBack(_ step: Step) throws(ChangeFailure) {
+        switch step {
+        case .withdraw:
+            space.publish(maps.before)
+        case .begin(let index):
+            partitions[index].end()
+        case .unmap(let index):
+            try map(content.previousMappings, in: index)
+        case .host(let step):
+            try perform(step.inverse)
+        case .publish:
+            try publish(maps.between ?? maps.before, withdrawing: content.coming.map(\.range))
+        case .map(let index):
+            try unmap(content.coming.map(\.range), in: index)
+        }
+    }
+
+    /// Publishes a memory map, and waits until nobody uses what is no longer in it.
+    private func publish(_ map: RegionMap, withdrawing ranges: [MemoryRange]) throws(ChangeFailure) {
+        space.publish(map)
+        do {
+            try space.waitUntilUnused(ranges, timeout: timeout)
+        } catch {
+            throw ChangeFailure(operation: .withdraw, ranges: ranges, place: "the memory map", reason: error)
+        }
+    }
+
+    private func perform(_ step: HostStep) throws(ChangeFailure) {
+        do throws(HostMemoryError) {
+            try space.perform(step, waitingUpTo: timeout)
+        } catch {
+            throw ChangeFailure(
+                operation: step.operation, ranges: [step.piece.range], place: "the host's memory", reason: error)
+        }
+    }
+
+    private func unmap(_ ranges: [MemoryRange], in index: Int) throws(ChangeFailure) {
+        try partition(index, .unmap, ranges) { (partition) throws(PartitionError) in try partition.unmap(ranges) }
+    }
+
+    private func map(_ mappings: [PartitionMapping], in index: Int) throws(ChangeFailure) {
+        try partition(index, .map, mappings.map(\.range)) { (partition) throws(PartitionError) in
+            try partition.map(mappings)
+        }
+    }
+
+    private func partition(
+        _ index: Int, _ operation: ChangeFailure.Operation, _ ranges: [MemoryRange],
+        _ body: (any Partition) throws(PartitionError) -> Void
+    ) throws(ChangeFailure) {
+        do throws(PartitionError) {
+            try body(partitions[index])
+        } catch {
+            throw ChangeFailure(
+                operation: operation, ranges: ranges, place: "partition \"\(partitions[index].name)\"", reason: error)
+        }
+    }
+}
+
+extension HostStep {
+    fileprivate var operation: ChangeFailure.Operation {
+        switch self {
+        case .unmap: .unmap
+        case .map: .map
+        case .protect: .protect
+        }
+    }
+
+    fileprivate var piece: BackedPiece {
+        switch self {
+        case .unmap(let piece), .map(let piece), .protect(let piece, was: _): piece
+        }
+    }
+}
+
+extension PartitionChange {
+    fileprivate var allRanges: [MemoryRange] { unmapped + mapped.map(\.range) }
+}

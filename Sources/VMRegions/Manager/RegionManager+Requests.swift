@@ -1,0 +1,41 @@
+import VMAddressSpace
+
+extension RegionManager {
+    /// Makes a region, which is not mapped yet and has no memory.
+    /// - Parameters:
+    ///   - name: for people.
+    ///   - priority: of regions that overlap, the one with the highest is seen; of equal ones, the oldest.
+    /// - Returns: what keeps the region: it goes with its handle.
+    /// - Throws: `RegionManagerError.region`: `overlap` under `OverlapPolicy.nested`, `beyondAddressWidth`.
+    public func addRegion(
+        _ name: String, _ range: MemoryRange, priority: UInt8 = 0
+    ) throws(RegionManagerError) -> RegionHandle {
+        let id = planner.makeRegionID()
+        try make([.add(id, name: name, range: range, priority: priority)])
+        return RegionHandle(id, of: self)
+    }
+
+    /// Makes several changes at once: one plan, all or nothing, and no moment at which the guest sees one without the
+    /// others.
+    /// - Throws: `RegionManagerError`; nothing has changed then.
+    public func apply(_ update: RegionUpdate) throws(RegionManagerError) {
+        var changes: [RegionChange] = []
+        for change in update.changes {
+            switch change {
+            case .plain(let change):
+                changes.append(change)
+            case .addMapping(let id, var mapping, let backing):
+                mapping.backing = try number(of: backing)
+                changes.append(.addMapping(id, mapping))
+            }
+        }
+        try make(changes)
+    }
+
+    /// Removes a region, and waits until nobody uses its memory.
+    /// - Parameter timeout: nil for as long as it takes.
+    func tearDown(_ id: RegionID, waitingUpTo timeout: Duration?) throws(RegionManagerError) {
+        // Longer than any machine runs.
+        try make([.remove(id)], waitingUpTo: timeout ?? .seconds(1 << 32))
+    }
+}

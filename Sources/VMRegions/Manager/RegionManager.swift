@@ -1,0 +1,226 @@
+import VMAddressSpace
+import VMMemory
+
+/// The regions of a guest's physical memory, in force: on the host, in the memory map of devices, and in partitions, such
+/// as a KVM virtual machine.
+///
+/// ```
+/// let manager = try RegionManager(addressWidth: 40)
+/// try await manager.addPartition(kvm)
+/// let rom = try await manager.addRegion("rom", try MemoryRange(start: GuestAddress(0xf_0000), count: 0x1_0000), priority: 1)
+/// try await rom.addMapping(of: try RegionBacking(memfd: "rom", byteCount: 0x1_0000), count: 0x1_0000, isWritable: false)
+/// try await rom.map()
+/// ```
+///
+/// - Each request is planned as a whole, by a `RegionPlanner`, then carried out; requests happen one after the other, in
+///   the order they were made. A request that fails leaves everything as it was.
+/// - Memory has a fixed place on the host for each guest-physical address, in one reservation. It is taken away from
+///   there only when nobody uses it any more: no reader of an older memory map, no device that locked its pages.
+/// - Contents and dirty bits belong to the backings, so they survive being hidden, moved, or unmapped.
+/// - What devices use is `memory`; only this manager changes its map.
+///
+/// A request may wait for devices and vCPUs, so the actor has a thread of its own. Programs without `async` code use
+/// `withTurn`, on any thread but that of a vCPU. With the last reference to a manager, its regions go.
+public actor RegionManager {
+    /// The guest's memory, for devices and loaders.
+    public nonisolated let memory: GuestMemory
+    /// How many bits guest-physical addresses have.
+    public nonisolated let addressWidth: Int
+    let queue = RegionQueue()
+    let space: GuestSpace
+    var planner: RegionPlanner
+    var backings: [BackingID: RegionBacking] = [:]
+    private var numbers: [ObjectIdentifier: BackingID] = [:]
+    var partitions: [any Partition] = []
+    public internal(set) var counters = RegionCounters()
+    /// A change that failed, and could not be taken back all the way.
+    private var unfinished: PlanExecution?
+    /// Regions without a handle that could not be removed when it was dropped.
+    private var orphans: Set<RegionID> = []
+    /// How long a change waits for pages that are locked.
+    public var lockTimeout = Duration.seconds(10)
+
+    /// - Parameters:
+    ///   - addressWidth: how many bits guest-physical addresses have; as many addresses are reserved on the host, of
+    ///     which a process has 2^47.
+    ///   - policy: which regions may overlap.
+    /// - Throws: `addressSpace`.
+    public init(addressWidth: Int, policy: OverlapPolicy = .layered) throws(RegionManagerError) {
+        do throws(HostMemoryError) {
+            space = try GuestSpace(addressWidth: addressWidth)
+        } catch {
+            throw .addressSpace(bits: addressWidth, error)
+        }
+        planner = RegionPlanner(policy: policy, addressWidth: addressWidth)
+        self.addressWidth = addressWidth
+        memory = space.memory
+    }
+
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
+
+    /// Calls `body` with the manager, on the calling thread, once all earlier requests are done: for code that is not
+    /// `async`. It must not be called by a partition, or within another such call.
+    public nonisolated func withTurn<Result: Sendable>(
+        _ body: (isolated RegionManager) throws(RegionManagerError) -> Result
+    ) throws(RegionManagerError) -> Result {
+        try queue.withTurn { () throws(RegionManagerError) in
+            let outcome = assumeIsolated { manager in
+                Swift.Result { () throws(RegionManagerError) in try body(manager) }
+            }
+            return try outcome.get()
+        }
+    }
+
+    // MARK: Partitions
+
+    /// Shows a partition the memory there is, and from now on each change.
+    /// - Throws: `partition`; it has no memory then.
+    public func addPartition(_ partition: any Partition) throws(RegionManagerError) {
+        try finishUnwinding()
+        let mappings = inForce.map(space.partitionMapping)
+        do throws(PartitionError) {
+            if !mappings.isEmpty {
+                try partition.begin(PartitionChange(unmapped: [], mapped: mappings))
+                defer { partition.end() }
+                try partition.map(mappings)
+            }
+        } catch {
+            throw .partition(partition.name, error)
+        }
+        partitions.append(partition)
+    }
+
+    /// Takes all memory away from a partition, and tells it no more.
+    /// - Throws: `partition`; it then has its memory, and is told of changes. One that was not added is passed over.
+    public func removePartition(_ partition: any Partition) throws(RegionManagerError) {
+        try finishUnwinding()
+        guard let index = partitions.firstIndex(where: { $0 === partition }) else { return }
+        let ranges = Array(inForce.map(\.range).merged())
+        do throws(PartitionError) {
+            if !ranges.isEmpty {
+                try partition.begin(PartitionChange(unmapped: ranges, mapped: []))
+                defer { partition.end() }
+                try partition.unmap(ranges)
+            }
+        } catch {
+            throw .partition(partition.name, error)
+        }
+        partitions.remove(at: index)
+    }
+
+    /// The memory that the guest sees.
+    private var inForce: [BackedPiece] {
+        planner.view.pieces.compactMap { piece in
+            guard let memory = piece.memory, let backing = backings[memory.backing] else { return nil }
+            return BackedPiece(range: piece.range, memory: memory, backing: backing)
+        }
+    }
+
+    // MARK: Changes
+
+    /// Plans changes and carries them out, all or nothing.
+    /// - Parameter timeout: nil for `lockTimeout`.
+    func make(_ changes: [RegionChange], waitingUpTo timeout: Duration? = nil) throws(RegionManagerError) {
+        try finishUnwinding()
+        removeOrphans()
+        try makeNow(changes, waitingUpTo: timeout)
+    }
+
+    private func makeNow(_ changes: [RegionChange], waitingUpTo timeout: Duration?) throws(RegionManagerError) {
+        defer { forgetUnusedBackings() }
+        let plan: RegionPlan
+        do throws(RegionError) {
+            plan = try planner.plan(changes)
+        } catch {
+            counters.refused += 1
+            throw .region(error)
+        }
+        guard !plan.removed.isEmpty || !plan.added.isEmpty else { return }
+        var execution: PlanExecution
+        do throws(RegionMapError) {
+            let content = PlanContent(plan, in: space) { backings[$0] }
+            execution = try PlanExecution(content, in: space, partitions, waitingUpTo: timeout ?? lockTimeout)
+        } catch {
+            planner.undo(plan)
+            throw .memoryMap(error)
+        }
+        do throws(ChangeFailure) {
+            try execution.run()
+        } catch {
+            planner.undo(plan)
+            counters.failed += 1
+            try unwind(&execution, after: error)
+            throw .failed(error)
+        }
+        counters.count(plan, execution)
+    }
+
+    private func unwind(
+        _ execution: inout PlanExecution, after failure: ChangeFailure
+    ) throws(RegionManagerError) {
+        do throws(ChangeFailure) {
+            try execution.unwind()
+        } catch {
+            unfinished = execution
+            throw .notRestored(failure, restoring: error)
+        }
+    }
+
+    /// Goes on with taking back what failed before.
+    private func finishUnwinding() throws(RegionManagerError) {
+        guard var execution = unfinished else { return }
+        unfinished = nil
+        do throws(ChangeFailure) {
+            try execution.unwind()
+        } catch {
+            unfinished = execution
+            throw .notRestored(error, restoring: error)
+        }
+    }
+
+    /// Whether a change that failed could not be taken back all the way yet.
+    var isUnfinished: Bool { unfinished != nil }
+
+    // MARK: Backings
+
+    /// The number of a backing, which it gets with its first mapping.
+    func number(of backing: RegionBacking) throws(RegionManagerError) -> BackingID {
+        if let number = numbers[ObjectIdentifier(backing)] { return number }
+        guard backing.claim(by: space) else { throw .backingInUseElsewhere(backing.name) }
+        let number = planner.addBacking(backing.description)
+        numbers[ObjectIdentifier(backing)] = number
+        backings[number] = backing
+        return number
+    }
+
+    private func forgetUnusedBackings() {
+        // A change that is not taken back yet needs what it names.
+        guard unfinished == nil else { return }
+        for number in planner.unusedBackings {
+            guard (try? planner.removeBacking(number)) != nil, let backing = backings.removeValue(forKey: number) else {
+                continue
+            }
+            numbers[ObjectIdentifier(backing)] = nil
+            backing.disclaim()
+        }
+    }
+
+    // MARK: Handles that were dropped
+
+    /// Removes a region whose handle is gone; where that fails, tries again with each later change.
+    func removeDropped(_ id: RegionID) {
+        guard planner.region(id) != nil else { return }
+        orphans.insert(id)
+        guard (try? finishUnwinding()) != nil else { return }
+        removeOrphans()
+    }
+
+    private func removeOrphans() {
+        for id in orphans {
+            guard planner.region(id) == nil || (try? makeNow([.remove(id)], waitingUpTo: .zero)) != nil else { return }
+            orphans.remove(id)
+        }
+    }
+
+    var orphanCount: Int { orphans.count }
+}

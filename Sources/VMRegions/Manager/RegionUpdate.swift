@@ -1,0 +1,58 @@
+import VMAddressSpace
+
+/// Changes to regions that are to happen at once.
+public struct RegionUpdate: Sendable {
+    enum Change: Sendable {
+        case plain(RegionChange)
+        case addMapping(RegionID, RegionMapping, RegionBacking)
+    }
+
+    private(set) var changes: [Change] = []
+
+    public init() {}
+
+    /// Maps a region, or changes how it is mapped.
+    public mutating func map(_ region: borrowing RegionHandle, _ parameters: MapParameters = MapParameters()) {
+        changes.append(.plain(.map(region.id, parameters)))
+    }
+
+    /// Hides a region; what it hid is seen again.
+    public mutating func unmap(_ region: borrowing RegionHandle) {
+        changes.append(.plain(.unmap(region.id)))
+    }
+
+    /// Puts memory into a region, in the place of what was there.
+    /// - Parameters:
+    ///   - offset: in the region, in bytes, a multiple of 4096, as `count` and `backingOffset` are.
+    ///   - isWritable: nil for what the backing allows. The guest can write where the region is mapped writable too.
+    public mutating func addMapping(
+        to region: borrowing RegionHandle, at offset: UInt64 = 0, of backing: RegionBacking, backingOffset: UInt64 = 0,
+        count: UInt64, isWritable: Bool? = nil
+    ) {
+        // The manager knows the backing's number.
+        let mapping = RegionMapping(
+            offset: offset, count: count, backing: BackingID(rawValue: 0), backingOffset: backingOffset,
+            isWritable: isWritable ?? backing.isWritable)
+        changes.append(.addMapping(region.id, mapping, backing))
+    }
+
+    /// Takes memory out of a part of a region; mappings that reach beyond are cut.
+    public mutating func removeMappings(from region: borrowing RegionHandle, at offset: UInt64, count: UInt64) {
+        changes.append(.plain(.removeMappings(region.id, offset: offset, count: count)))
+    }
+
+    /// Moves a region with its memory.
+    public mutating func move(_ region: borrowing RegionHandle, to address: GuestAddress) {
+        changes.append(.plain(.move(region.id, to: address)))
+    }
+
+    /// Gives a region another length, in bytes; memory past the new end is cut off.
+    public mutating func resize(_ region: borrowing RegionHandle, to count: UInt64) {
+        changes.append(.plain(.resize(region.id, count: count)))
+    }
+
+    /// Removes a region. Its handle is of no use then.
+    public mutating func remove(_ region: borrowing RegionHandle) {
+        changes.append(.plain(.remove(region.id)))
+    }
+}

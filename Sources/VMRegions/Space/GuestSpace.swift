@@ -1,0 +1,23 @@
+import VMAddressSpace
+import VMMemory
+
+/// The guest-physical space on the host: one reservation, in which each address of the guest has a fixed place, and the
+/// memory map that devices and loaders see it through.
+final class GuestSpace: Sendable {
+    let reservation: SparseMapping
+    let map: GuestMemoryAtomic<RegionMap>
+    let memory: GuestMemory
+
+    /// - Parameter addressWidth: in bits.
+    init(addressWidth: Int) throws(HostMemoryError) {
+        // 2^63 bytes are more than any host has; the error then says so.
+        reservation = try SparseMapping(byteCount: 1 << UInt64(min(addressWidth, 63)))
+        map = GuestMemoryAtomic(RegionMap.empty)
+        memory = GuestMemory(map)
+    }
+
+    /// The host address of a guest-physical one.
+    func hostAddress(_ address: GuestAddress) -> UInt {
+        UInt(bitPattern: reservation.baseAddress) + UInt(address.rawValue)
+    }
+}

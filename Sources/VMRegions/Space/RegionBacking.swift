@@ -1,0 +1,164 @@
+import VMAddressSpace
+import VMDirtyBitmap
+import VMHost
+import VMMemory
+
+/// Something that the memory of regions comes from, with the bitmap of its pages that were written.
+///
+/// Contents and bitmap live as long as this object, whether or not anything of it is mapped: what a ROM hides is there
+/// when the ROM goes, and what moves to another address takes its contents and its dirty bits along.
+///
+/// Threads: any, several at once.
+public final class RegionBacking: Sendable {
+    /// For people.
+    public let name: String
+    /// Where its pages come from.
+    public let memory: MemoryBacking
+    /// In bytes.
+    public let byteCount: UInt64
+    /// Whether it can be mapped writable.
+    public let isWritable: Bool
+    /// Whether transparent huge pages are asked for.
+    public let usesTransparentHugePages: Bool
+    /// Which pages were written, by offset in the backing: by the monitor's own accesses to guest memory at once, by the
+    /// guest once the kernel's log has been read.
+    public let bitmap: AtomicBitmap
+    /// Pages that only one mapping can have, while the guest does not see them; at their offset in the backing.
+    private let parking = Monitor<SparseMapping?>(nil)
+    /// The space that such pages are in.
+    private let owner = Monitor<ObjectIdentifier?>(nil)
+
+    /// - Parameters:
+    ///   - byteCount: a multiple of 4096.
+    ///   - isWritable: nil for what the memory allows: all but a file that is open for reading only and mapped shared.
+    /// - Throws: `RegionBackingError`.
+    public init(
+        _ name: String, _ memory: MemoryBacking, byteCount: UInt64, isWritable: Bool? = nil,
+        transparentHugePages: Bool = false
+    ) throws(RegionBackingError) {
+        guard byteCount > 0, byteCount & PageSize.size4K.mask == 0 else {
+            throw .misaligned(name, byteCount: byteCount)
+        }
+        do throws(HostMemoryError) {
+            try memory.check(byteCount)
+        } catch {
+            throw .host(name, error)
+        }
+        do throws(BitmapError) {
+            bitmap = try AtomicBitmap(byteCount: byteCount)
+        } catch {
+            throw .bitmap(name, error)
+        }
+        self.name = name
+        self.memory = memory
+        self.byteCount = byteCount
+        self.isWritable = memory.isWritable && isWritable ?? true
+        self.usesTransparentHugePages = transparentHugePages
+    }
+
+    /// Zeroed pages that are provided as they are first touched.
+    public convenience init(
+        anonymous name: String, byteCount: UInt64, transparentHugePages: Bool = false
+    ) throws(RegionBackingError) {
+        try self.init(name, .anonymous, byteCount: byteCount, transparentHugePages: transparentHugePages)
+    }
+
+    /// A memfd: pages that can be seen at several places, and shared with other processes.
+    public convenience init(
+        memfd name: String, byteCount: UInt64, pageSize: PageSize = .size4K
+    ) throws(RegionBackingError) {
+        let file: MemoryFile
+        do throws(HostMemoryError) {
+            file = try MemoryFile(memfd: name, byteCount: byteCount, pageSize: pageSize)
+        } catch {
+            throw .host(name, error)
+        }
+        try self.init(name, .shared(file), byteCount: byteCount)
+    }
+
+    /// As a planner knows it.
+    var description: BackingDescription {
+        BackingDescription(name: name, byteCount: byteCount, isWritable: isWritable, isShareable: isShareable)
+    }
+
+    /// Whether each page can be at several places at once.
+    var isShareable: Bool {
+        switch memory {
+        case .file(_, .shared): true
+        case .anonymous, .file(_, .copyOnWrite): false
+        }
+    }
+
+    /// Notes which space has the pages that only one can have.
+    /// - Returns: false where another has them.
+    func claim(by space: GuestSpace) -> Bool {
+        guard !isShareable else { return true }
+        return owner.withLock { owner in
+            if owner == nil { owner = ObjectIdentifier(space) }
+            return owner == ObjectIdentifier(space)
+        }
+    }
+
+    /// Lets another space have the pages; only once nothing of it is mapped.
+    func disclaim() {
+        owner.withLock { $0 = nil }
+    }
+
+    /// Where pages are while the guest does not see them.
+    func parkingPlace() throws(HostMemoryError) -> SparseMapping {
+        try parking.withLock { (parking) throws(HostMemoryError) in
+            if let parking { return parking }
+            let made = try SparseMapping(byteCount: byteCount)
+            parking = made
+            return made
+        }
+    }
+
+    /// The runs of a range of the backing that are parked, ascending.
+    func parkedRuns(in range: Range<UInt64>) -> [Range<UInt64>] {
+        guard let parking = parking.withLock(\.self) else { return [] }
+        return parking.pieces.compactMap { piece in
+            let part = piece.range.clamped(to: range)
+            return part.isEmpty ? nil : part
+        }
+    }
+}
+
+extension MemoryBacking {
+    fileprivate var isWritable: Bool {
+        switch self {
+        case .file(let shared, .shared): shared.file.isWritable
+        case .anonymous, .file(_, .copyOnWrite): true
+        }
+    }
+
+    /// - Throws: `fileTooShort`.
+    fileprivate func check(_ byteCount: UInt64) throws(HostMemoryError) {
+        guard case .file(let shared, _) = self else { return }
+        let length = try shared.file.byteCount
+        guard byteCount <= length else {
+            throw HostMemoryError(
+                .map, HostMemoryError.Extent(offset: 0, count: byteCount), file: shared.file.name,
+                .fileTooShort(length: length))
+        }
+    }
+}
+
+/// Why there is no such backing.
+public enum RegionBackingError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// It would be empty or not made of whole pages.
+    case misaligned(String, byteCount: UInt64)
+    /// The host has no such memory.
+    case host(String, HostMemoryError)
+    /// There is no room for the bitmap.
+    case bitmap(String, BitmapError)
+
+    public var description: String {
+        switch self {
+        case .misaligned(let name, let byteCount):
+            "no backing \"\(name)\": \(byteCount) bytes are not whole pages of \(PageSize.size4K)"
+        case .host(let name, let error): "no backing \"\(name)\": \(error)"
+        case .bitmap(let name, let error): "no backing \"\(name)\": \(error)"
+        }
+    }
+}
