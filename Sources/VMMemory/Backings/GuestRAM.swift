@@ -7,7 +7,7 @@ public enum GuestRAMError: Error, Hashable, CustomStringConvertible {
     case host(MemoryRange, HostMemoryError)
     /// There is no room for the bitmap of a range.
     case bitmap(MemoryRange, BitmapError)
-    /// The ranges are none, or overlap.
+    /// The ranges overlap.
     case map(RegionMapError)
 
     public var description: String {

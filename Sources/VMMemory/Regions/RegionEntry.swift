@@ -24,9 +24,12 @@ struct RegionEntry {
     let accessOffset: UInt64
     let accessBitmap: AccessBitmap?
 
+    /// No address is in it.
+    static var none: RegionEntry { RegionEntry(NoRegion.shared) }
+
     init(_ region: any GuestMemoryRegion) {
         let range = region.range
-        let lastOffset = range.last.rawValue - range.start.rawValue
+        let lastOffset = range.last.rawValue &- range.start.rawValue
         let slice = region.isTracking ? region.borrowedSlice : nil
         let isPageByPage = slice.map { $0.startsAtPage && $0.pageSize >= PageSize.size4K.bytes } ?? false
         self.region = region

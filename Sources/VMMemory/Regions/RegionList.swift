@@ -19,7 +19,7 @@ struct RegionList {
 
     var all: [any GuestMemoryRegion] { leaves.flatMap(\.self) }
 
-    /// The leaf that has the region at `index`, or where it would be appended, and its place there.
+    /// The leaf that has the region at `index`, or where it would be appended, and its place there. There is a leaf.
     private func place(_ index: Int) -> (leaf: Int, offset: Int) {
         var offset = index
         for leaf in leaves.indices {
@@ -31,6 +31,7 @@ struct RegionList {
     }
 
     mutating func insert(_ region: any GuestMemoryRegion, at index: Int) {
+        if leaves.isEmpty { leaves.append([]) }
         let (leaf, offset) = place(index)
         leaves[leaf].insert(region, at: offset)
         count += 1

@@ -15,12 +15,11 @@ extension RegionMap {
     }
 
     /// This map without a region.
-    /// - Throws: `RegionMapError.noSuchRegion` where no region has exactly this range, `empty` where no other is left.
+    /// - Throws: `RegionMapError.noSuchRegion` where no region has exactly this range.
     public func removing(
         _ range: MemoryRange
     ) throws(RegionMapError) -> (map: RegionMap, region: any GuestMemoryRegion) {
         let index = try index(of: range)
-        guard list.count > 1 else { throw .empty }
         var list = list
         list.remove(at: index)
         return (RegionMap(list, changedFrom: self, at: index, nil), table.entries[index].region)
@@ -35,14 +34,15 @@ extension RegionMap {
         return RegionMap(list, changedFrom: self, at: index, region)
     }
 
-    private func index(of range: MemoryRange) throws(RegionMapError) -> Int {
+    func index(of range: MemoryRange) throws(RegionMapError) -> Int {
         guard let index = index(of: range.start.rawValue), table.entries[index].range == range else {
             throw .noSuchRegion(range)
         }
         return index
     }
 
-    private func firstStart(above address: UInt64) -> Int {
+    /// The index of the first region that starts above an address.
+    func firstStart(above address: UInt64) -> Int {
         let index = table.lastStart(notAbove: address)
         return (table.entries + index).start <= address ? index + 1 : index
     }

@@ -12,22 +12,31 @@ public final class RegionMap: @unchecked Sendable {
     let list: RegionList
     let table: RegionTable
 
+    /// A map without regions: of a guest before it has memory.
+    public convenience init() {
+        self.init(checked: [])
+    }
+
     /// - Parameter regions: ascending.
-    /// - Throws: `RegionMapError`: `empty`, `unsorted` or `overlap`.
+    /// - Throws: `RegionMapError`: `unsorted` or `overlap`.
     public convenience init(_ regions: [any GuestMemoryRegion]) throws(RegionMapError) {
-        guard !regions.isEmpty else { throw .empty }
-        for (lower, upper) in zip(regions, regions.dropFirst()) {
-            if lower.range.overlaps(upper.range) { throw .overlap(lower.range, upper.range) }
-            if upper.range.start < lower.range.start { throw .unsorted(upper.range, after: lower.range) }
-        }
+        try regions.lazy.map(\.range).requireOrder()
         self.init(checked: regions)
     }
 
     /// - Parameter regions: ascending and disjoint.
     init(checked regions: [any GuestMemoryRegion]) {
         list = RegionList(regions)
-        table = RegionTable(capacity: regions.count)
+        table = RegionTable(count: regions.count)
         for (index, region) in regions.enumerated() { table.initialize(index, to: RegionEntry(region)) }
+    }
+
+    /// - Parameters:
+    ///   - list: ascending and disjoint.
+    ///   - table: of the same regions.
+    init(_ list: RegionList, _ table: RegionTable) {
+        self.list = list
+        self.table = table
     }
 
     /// - Parameters:
@@ -35,7 +44,7 @@ public final class RegionMap: @unchecked Sendable {
     ///   - region: the one inserted, or that replaces another; nil where one is removed.
     init(_ list: RegionList, changedFrom other: RegionMap, at index: Int, _ region: (any GuestMemoryRegion)?) {
         self.list = list
-        table = RegionTable(capacity: list.count)
+        table = RegionTable(count: list.count)
         table.copy(other.table, from: 0, to: 0, count: index)
         let kept = list.count - index - (region == nil ? 0 : 1)
         if let region { table.initialize(index, to: RegionEntry(region)) }

@@ -2,8 +2,6 @@ import VMAddressSpace
 
 /// Why there is no such region or memory map.
 public enum RegionMapError: Error, Hashable, CustomStringConvertible {
-    /// A map was asked for without any region in it.
-    case empty
     /// Two regions share an address.
     case overlap(MemoryRange, MemoryRange)
     /// A region stands before one with lower addresses.
@@ -18,8 +16,6 @@ public enum RegionMapError: Error, Hashable, CustomStringConvertible {
 
     public var description: String {
         switch self {
-        case .empty:
-            "a memory map needs at least one region"
         case .overlap(let one, let other):
             "the memory regions \(one) and \(other) overlap"
         case .unsorted(let range, let before):

@@ -6,14 +6,15 @@ struct RegionTable {
     /// The first address of each region, ascending, for the search to run over.
     let starts: UnsafeMutablePointer<UInt64>
     let entries: UnsafeMutablePointer<RegionEntry>
-    /// Above 0.
     let count: Int
 
-    /// - Parameter capacity: above 0. All entries are to be initialised before any other use.
-    init(capacity: Int) {
-        starts = .allocate(capacity: capacity)
-        entries = .allocate(capacity: capacity)
-        count = capacity
+    /// - Parameter count: of entries, all of which are to be initialised before any other use.
+    init(count: Int) {
+        starts = .allocate(capacity: max(1, count))
+        entries = .allocate(capacity: max(1, count))
+        self.count = count
+        // The search ends at an entry in any case: at this one, in a map without regions.
+        if count == 0 { initialize(0, to: .none) }
     }
 
     func deallocate() {

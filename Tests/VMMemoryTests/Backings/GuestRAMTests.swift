@@ -25,7 +25,7 @@ import VMMemory
     func badRanges() throws {
         let (lower, upper) = try (range(0, 0x3000), range(0x2000, 0x1000))
         #expect(throws: GuestRAMError.map(.overlap(lower, upper))) { try GuestMemory(anonymous: [upper, lower]) }
-        #expect(throws: GuestRAMError.map(.empty)) { try GuestMemory(anonymous: []) }
+        #expect(try GuestMemory(anonymous: []).regionMap.regions.isEmpty)
     }
 
     @Test("More than the host's address space is refused, and the error names the range")

@@ -121,7 +121,7 @@ struct MemoryRegionTests {
             #expect((entry.readable != nil) == (hasMemory && bitmap == nil))
             #expect((entry.writable != nil) == (hasMemory && bitmap == nil && !isReadOnly))
             // With a bitmap that allows everything it is found out on each access.
-            let table = RegionTable(capacity: 1)
+            let table = RegionTable(count: 1)
             defer { table.deallocate() }
             table.initialize(0, to: entry)
             #expect(table.entries.permits(0x8000, 0x2000, isWrite: false) == hasMemory)

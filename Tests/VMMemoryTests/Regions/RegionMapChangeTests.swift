@@ -69,13 +69,16 @@ struct RegionMapChangeTests {
         #expect("\(RegionMapError.noSuchRegion(range))".contains("\(range)"))
     }
 
-    @Test("The last region cannot be removed")
+    @Test("The last region can be removed, and others inserted then")
     func removingLast() throws {
         let range = try TestRegions.range(0x4000, 0x1000)
-        let map = try RegionMap([TestRegions.bare(range)])
-        #expect(throws: RegionMapError.empty) { _ = try map.removing(range) }
-        let other = try TestRegions.range(0, 0x1000)
-        #expect(throws: RegionMapError.noSuchRegion(other)) { _ = try map.removing(other) }
+        let empty = try RegionMap([TestRegions.bare(range)]).removing(range).map
+        #expect(empty.regions.isEmpty && empty.region(containing: range.start) == nil)
+        #expect(throws: RegionMapError.noSuchRegion(range)) { _ = try empty.removing(range) }
+        #expect(throws: RegionMapError.noSuchRegion(range)) { _ = try empty.replacing(with: TestRegions.bare(range)) }
+        let region = try TestRegions.bare(0, 0x1000)
+        let map = try empty.inserting(region)
+        #expect(map.region(containing: GuestAddress(0xfff)) === region)
     }
 
     @Test("A region is replaced by another of the same range alone")

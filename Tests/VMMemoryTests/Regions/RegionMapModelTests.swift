@@ -107,9 +107,10 @@ struct RegionMapModelTests {
 
         /// - Returns: whether the map changed as the model says it should, or both refused.
         mutating func change() throws -> Bool {
-            switch Int.random(in: 0..<5, using: &numbers) {
+            switch Int.random(in: 0..<7, using: &numbers) {
             case 0...2: return try insert(Model.randomPages(&numbers))
             case 3: return try remove(somePages())
+            case 4, 5: return try changeSeveral()
             default: return try replace(somePages())
             }
         }
@@ -150,14 +151,55 @@ struct RegionMapModelTests {
             let number = region(of: pages)
             do throws(RegionMapError) {
                 let (map, removed) = try map.removing(range)
-                guard let number, removed === model.regions[number], model.regions.count > 1 else { return false }
+                guard let number, removed === model.regions[number] else { return false }
                 self.map = map
                 for page in pages { model.owners[page] = nil }
                 model.regions[number] = nil
                 return true
             } catch {
-                return error == (number == nil ? .noSuchRegion(range) : .empty)
-                    && (number == nil || model.regions.count == 1)
+                return number == nil && error == .noSuchRegion(range)
+            }
+        }
+
+        /// Removes and inserts some at once, a region's pages among them mostly.
+        private mutating func changeSeveral() throws -> Bool {
+            let removed = disjoint((0..<Int.random(in: 0...6, using: &numbers)).map { _ in somePages() })
+            let inserted = disjoint(
+                (0..<Int.random(in: 0...6, using: &numbers)).map { _ in Model.randomPages(&numbers) })
+            let ranges = try removed.map(Model.range)
+            var regions: [any GuestMemoryRegion] = []
+            for pages in inserted { regions.append(try makeRegion(pages)) }
+            let numbersOfInserted = (madeCount + 1 - regions.count)..<(madeCount + 1)
+            let expected: RegionMapError?
+            var changed = model
+            if let missing = removed.first(where: { region(of: $0) == nil }) {
+                expected = .noSuchRegion(try Model.range(missing))
+            } else {
+                for number in removed.compactMap(region(of:)) { changed.regions[number] = nil }
+                for page in removed.joined() { changed.owners[page] = nil }
+                let overlaps = zip(inserted, regions).compactMap { (pages, region) -> RegionMapError? in
+                    let other = changed.owners[pages].compactMap(\.self).first.flatMap { changed.regions[$0] }
+                    return other.map { .overlap(region.range, $0.range) }
+                }
+                expected = overlaps.first
+            }
+            do throws(RegionMapError) {
+                map = try map.changing(removing: ranges, inserting: regions)
+            } catch {
+                return error == expected
+            }
+            for (number, (pages, region)) in zip(numbersOfInserted, zip(inserted, regions)) {
+                for page in pages { changed.owners[page] = number }
+                changed.regions[number] = region
+            }
+            model = changed
+            return expected == nil
+        }
+
+        /// Those in ascending order that do not overlap one before.
+        private func disjoint(_ pages: [Range<Int>]) -> [Range<Int>] {
+            pages.sorted { $0.lowerBound < $1.lowerBound }.reduce(into: []) { kept, next in
+                if kept.last.map({ $0.upperBound <= next.lowerBound }) ?? true { kept.append(next) }
             }
         }
 

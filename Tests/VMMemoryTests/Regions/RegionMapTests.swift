@@ -13,9 +13,50 @@ struct RegionMapTests {
         try RegionMap(ranges(pairs).map(TestRegions.bare))
     }
 
-    @Test("A map needs a region")
-    func empty() {
-        #expect(throws: RegionMapError.empty) { try RegionMap([]) }
+    @Test("In a map without regions nothing is found, whatever is asked")
+    func empty() throws {
+        for map in [RegionMap(), try RegionMap([])] {
+            #expect(map.regions.isEmpty && map.ranges.isEmpty && map.byteCount == 0)
+            for address: UInt64 in [0, 1, 0xfff, 0x1000, 1 << 63, .max - 0xfff, .max - 1, .max] {
+                #expect(map.region(containing: GuestAddress(address)) == nil)
+                #expect(map.rangeOfRegion(containing: GuestAddress(address)) == nil)
+                #expect(map.index(of: address) == nil)
+                #expect(map.table.firstGap(address, .max) == address)
+                for size: UInt64 in [1, 2, 4, 8, 4096] {
+                    for isWrite in [false, true] {
+                        #expect(map.table.plain(address, size, isWrite: isWrite) == nil)
+                        #expect(map.table.direct(address, size, isWrite: isWrite) == nil)
+                    }
+                }
+            }
+            let all = AddressRange(MemoryRange.whole)
+            #expect(map.forEachPart(of: all) { _, _ in Issue.record() } == GuestAddress(0))
+        }
+    }
+
+    @Test("Every access to a guest without memory fails, and says where")
+    func accessToNothing() throws {
+        let memory = GuestMemory(GuestMemoryAtomic(RegionMap()))
+        for address: UInt64 in [0, 0x1000, .max - 7] {
+            let address = GuestAddress(address)
+            func isMissing(_ body: () throws -> Void) -> Bool {
+                do { try body() } catch {
+                    guard let error = error as? GuestMemoryError else { return false }
+                    return error.kind == .notMapped && error.failing == address && error.completed == 0
+                }
+                return false
+            }
+            #expect(isMissing { _ = try memory.load(address, as: UInt64.self) })
+            #expect(isMissing { try memory.store(UInt8(1), at: address) })
+            #expect(isMissing { try memory.write([1, 2, 3], at: address) })
+            #expect(isMissing { try memory.fill(address, count: 8, with: 0) })
+            #expect(isMissing { _ = try memory.lock(address, count: 8, for: .writing) })
+            #expect(!memory.contains(address, count: 1))
+        }
+        try memory.map.update { map throws(RegionMapError) in
+            do { return try map.inserting(TestRegions.ram(0, 0x1000)) } catch { throw .noSuchRegion(.whole) }
+        }
+        try memory.write([1, 2, 3], at: GuestAddress(0))
     }
 
     @Test(

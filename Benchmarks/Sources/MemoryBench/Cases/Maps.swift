@@ -9,7 +9,7 @@ extension MemoryCase {
     /// Finding the region of an address, and changing the map.
     static func maps() throws -> [MemoryCase] {
         let maps = try [2, 64, 512].map(Maps.init)
-        return maps.flatMap { [$0.find, $0.findRegion] } + [maps[1].replace, maps[1].replaceInPlace]
+        return maps.flatMap { [$0.find, $0.findRegion] } + [maps[1].replace, maps[1].replaceInPlace, maps[2].change]
     }
 }
 
@@ -72,10 +72,35 @@ private final class Maps {
                 ours: { count in
                     for index in 0..<count { try ours(&self.ours, self.ranges[Int(measuring_opaque(index & mask))]) }
                 },
-                baseline: {
-                    self.baseline.pointer = baseline_map_replace(self.baseline.pointer, Self.stride, mask, $0)
-                })
+                baseline: self.replaceInBaseline)
             guard self.ours.regions.map(\.range) == self.ranges else { throw BenchmarkError("regions have been lost") }
+            return comparison
+        }
+    }
+
+    private func replaceInBaseline(_ count: UInt64) {
+        let mask = UInt64(self.count - 1)
+        baseline.pointer = baseline_map_replace(baseline.pointer, Self.stride, mask, count)
+    }
+
+    /// Publishes a map with a region exchanged for another in one step. C's removes one and inserts it again: two new maps,
+    /// which nobody else sees.
+    var change: MemoryCase {
+        MemoryCase("map.change.\(count)regions", goal: .nanoseconds(10_000)) { [self] in
+            let shared = GuestMemoryAtomic(ours)
+            let regions = ours.regions
+            let mask = UInt64(regions.count - 1)
+            let comparison = try Batches.compare(
+                ours: { count in
+                    for index in 0..<count {
+                        let index = Int(measuring_opaque(index & mask))
+                        try shared.update { map throws(RegionMapError) in
+                            try map.changing(removing: [ranges[index]], inserting: [regions[index]])
+                        }
+                    }
+                },
+                baseline: replaceInBaseline)
+            guard shared.memory().retained().ranges == ranges else { throw BenchmarkError("regions have been lost") }
             return comparison
         }
     }
