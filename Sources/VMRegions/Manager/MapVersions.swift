@@ -9,24 +9,23 @@ struct MapVersions {
     let after: RegionMap
 
     init(_ content: PlanContent, in space: GuestSpace) throws(RegionMapError) {
-        before = space.memory.regionMap
+        let before = space.memory.regionMap
         let removed = content.removed.map(\.range)
+        let coming = content.coming.map(\.range)
         func changed(to pieces: [BackedPiece]) throws(RegionMapError) -> RegionMap {
             var regions: [any GuestMemoryRegion] = []
             for piece in pieces { regions.append(try space.region(piece)) }
             return try before.changing(removing: removed, inserting: regions)
         }
-        guard !removed.isEmpty || !content.added.isEmpty else {
-            (between, after) = (nil, before)
-            return
-        }
-        after = try changed(to: content.added)
-        guard !content.unmapped.isEmpty else {
+        let isChanged = !removed.isEmpty || !content.added.isEmpty
+        let after = isChanged ? try changed(to: content.added) : before
+        if content.unmapped.isEmpty {
             between = nil
-            return
+        } else {
+            between = coming.isEmpty ? after : try changed(to: content.added.subtracting(coming))
         }
-        between =
-            content.coming.isEmpty ? after : try changed(to: content.added.subtracting(content.coming.map(\.range)))
+        self.before = before
+        self.after = after
     }
 }
 

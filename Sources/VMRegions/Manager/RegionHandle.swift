@@ -2,8 +2,10 @@ import VMAddressSpace
 
 /// A region of a manager. It is removed when its handle goes, by and by: who has to wait for that calls `teardown()`.
 ///
+/// It is a class because who has regions has several, and keeps them in arrays.
+///
 /// All its methods throw `RegionManagerError`; nothing has changed then. Any thread may call them.
-public struct RegionHandle: ~Copyable, Sendable {
+public final class RegionHandle: Sendable {
     /// The region's number, in inspections and errors.
     public let id: RegionID
     /// Not kept: a manager that goes takes its regions along.

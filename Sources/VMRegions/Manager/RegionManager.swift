@@ -61,7 +61,7 @@ public actor RegionManager {
     /// Calls `body` with the manager, on the calling thread, once all earlier requests are done: for code that is not
     /// `async`. It must not be called by a partition, or within another such call.
     public nonisolated func withTurn<Result: Sendable>(
-        _ body: (isolated RegionManager) throws(RegionManagerError) -> Result
+        _ body: @Sendable (isolated RegionManager) throws(RegionManagerError) -> Result
     ) throws(RegionManagerError) -> Result {
         try queue.withTurn { () throws(RegionManagerError) in
             let outcome = assumeIsolated { manager in

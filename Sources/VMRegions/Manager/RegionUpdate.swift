@@ -12,12 +12,12 @@ public struct RegionUpdate: Sendable {
     public init() {}
 
     /// Maps a region, or changes how it is mapped.
-    public mutating func map(_ region: borrowing RegionHandle, _ parameters: MapParameters = MapParameters()) {
+    public mutating func map(_ region: RegionHandle, _ parameters: MapParameters = MapParameters()) {
         changes.append(.plain(.map(region.id, parameters)))
     }
 
     /// Hides a region; what it hid is seen again.
-    public mutating func unmap(_ region: borrowing RegionHandle) {
+    public mutating func unmap(_ region: RegionHandle) {
         changes.append(.plain(.unmap(region.id)))
     }
 
@@ -26,7 +26,7 @@ public struct RegionUpdate: Sendable {
     ///   - offset: in the region, in bytes, a multiple of 4096, as `count` and `backingOffset` are.
     ///   - isWritable: nil for what the backing allows. The guest can write where the region is mapped writable too.
     public mutating func addMapping(
-        to region: borrowing RegionHandle, at offset: UInt64 = 0, of backing: RegionBacking, backingOffset: UInt64 = 0,
+        to region: RegionHandle, at offset: UInt64 = 0, of backing: RegionBacking, backingOffset: UInt64 = 0,
         count: UInt64, isWritable: Bool? = nil
     ) {
         // The manager knows the backing's number.
@@ -37,22 +37,22 @@ public struct RegionUpdate: Sendable {
     }
 
     /// Takes memory out of a part of a region; mappings that reach beyond are cut.
-    public mutating func removeMappings(from region: borrowing RegionHandle, at offset: UInt64, count: UInt64) {
+    public mutating func removeMappings(from region: RegionHandle, at offset: UInt64, count: UInt64) {
         changes.append(.plain(.removeMappings(region.id, offset: offset, count: count)))
     }
 
     /// Moves a region with its memory.
-    public mutating func move(_ region: borrowing RegionHandle, to address: GuestAddress) {
+    public mutating func move(_ region: RegionHandle, to address: GuestAddress) {
         changes.append(.plain(.move(region.id, to: address)))
     }
 
     /// Gives a region another length, in bytes; memory past the new end is cut off.
-    public mutating func resize(_ region: borrowing RegionHandle, to count: UInt64) {
+    public mutating func resize(_ region: RegionHandle, to count: UInt64) {
         changes.append(.plain(.resize(region.id, count: count)))
     }
 
     /// Removes a region. Its handle is of no use then.
-    public mutating func remove(_ region: borrowing RegionHandle) {
+    public mutating func remove(_ region: RegionHandle) {
         changes.append(.plain(.remove(region.id)))
     }
 }

@@ -32,6 +32,9 @@ public protocol Partition: AnyObject, Sendable {
 
     /// Ends what `begin` began; the processors run again.
     func end()
+
+    /// What is known of it.
+    var inspection: PartitionInspection { get }
 }
 
 /// Memory for a partition.

@@ -12,7 +12,7 @@ final class GuestSpace: Sendable {
     init(addressWidth: Int) throws(HostMemoryError) {
         // 2^63 bytes are more than any host has; the error then says so.
         reservation = try SparseMapping(byteCount: 1 << UInt64(min(addressWidth, 63)))
-        map = GuestMemoryAtomic(RegionMap.empty)
+        map = GuestMemoryAtomic(RegionMap())
         memory = GuestMemory(map)
     }
 

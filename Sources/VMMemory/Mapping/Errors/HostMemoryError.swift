@@ -98,7 +98,7 @@ public struct HostMemoryError: Error, Hashable, Sendable {
     /// What stood in the way.
     public var reason: Reason
 
-    init(_ operation: Operation, _ extent: Extent? = nil, file: String? = nil, _ reason: Reason) {
+    package init(_ operation: Operation, _ extent: Extent? = nil, file: String? = nil, _ reason: Reason) {
         self.operation = operation
         self.extent = extent
         self.file = file
