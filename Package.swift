@@ -57,7 +57,7 @@ let package = Package(
         .testTarget(name: "VMAddressSpaceTests", dependencies: ["TestSupport", "VMAddressSpace"]),
         .testTarget(name: "CTryCopyTests", dependencies: ["CTryCopy", "TestSupport"]),
         .testTarget(name: "VMHostTests", dependencies: ["TestSupport", "VMHost", system]),
-        .testTarget(name: "VMDirtyBitmapTests", dependencies: ["TestSupport", "VMDirtyBitmap"]),
+        .testTarget(name: "VMDirtyBitmapTests", dependencies: ["TestSupport", "VMDirtyBitmap", system]),
         .testTarget(
             name: "VMMemoryTests",
             dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyBitmap", "VMHost", "VMMemory", system]),
