@@ -4,7 +4,7 @@ extension GuestMemory {
     /// Locks a range, so that it can be accessed by host addresses: in as few pieces as it has regions.
     ///
     /// Whoever unmaps memory in place (`SparseMapping`) is refused, or waits, while its pages are locked. So does whoever
-    /// takes rights away by an access bitmap, to be sure: clear the bits, then look whether the pages are locked.
+    /// takes rights away by an access bitmap, to be sure: set the bits, then look whether the pages are locked.
     /// - Throws: `GuestMemoryError` where not all of it is memory, can be used for the purpose, or has host addresses.
     ///   Nothing is locked then.
     public func lock(
