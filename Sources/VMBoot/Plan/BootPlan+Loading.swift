@@ -45,9 +45,9 @@ extension BootPlan {
             try memory.lock(address, count: count, for: .writing)
         }
         var done = 0
-        for piece in locked.pieces {
-            try body(piece.bytes, done)
-            done += piece.bytes.count
+        try locked.forEachPiece { (piece) throws(BootError) in
+            try piece.withUnsafeMutableBytes { (bytes) throws(BootError) in try body(bytes, done) }
+            done += piece.byteCount
         }
     }
 
