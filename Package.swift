@@ -62,7 +62,8 @@ let package = Package(
             name: "VMMemoryTests",
             dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyBitmap", "VMHost", "VMMemory", system]),
         .testTarget(name: "KVMTests", dependencies: ["CKVM", "KVM", "VMAddressSpace", system]),
-        .testTarget(name: "VMBootTests", dependencies: ["VMAddressSpace", "VMBoot", "VMMemory"]),
+        .testTarget(
+            name: "VMBootTests", dependencies: ["VMAddressSpace", "VMBoot", "VMDirtyBitmap", "VMMemory", system]),
         .testTarget(name: "VMDevicesTests", dependencies: ["TestSupport", "VMDevices"]),
         .testTarget(
             name: "VMMachineTests",
