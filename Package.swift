@@ -62,12 +62,13 @@ let package = Package(
         .testTarget(name: "VMAddressSpaceTests", dependencies: ["TestSupport", "VMAddressSpace"]),
         .testTarget(name: "CTryCopyTests", dependencies: ["CTryCopy", "TestSupport"]),
         .testTarget(name: "VMHostTests", dependencies: ["TestSupport", "VMHost", system]),
-        .testTarget(name: "VMDirtyBitmapTests", dependencies: ["TestSupport", "VMDirtyBitmap"]),
+        .testTarget(name: "VMDirtyBitmapTests", dependencies: ["TestSupport", "VMDirtyBitmap", system]),
         .testTarget(
             name: "VMMemoryTests",
             dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyBitmap", "VMHost", "VMMemory", system]),
         .testTarget(name: "KVMTests", dependencies: ["CKVM", "KVM", "VMAddressSpace", system]),
-        .testTarget(name: "VMBootTests", dependencies: ["VMAddressSpace", "VMBoot", "VMMemory"]),
+        .testTarget(
+            name: "VMBootTests", dependencies: ["VMAddressSpace", "VMBoot", "VMDirtyBitmap", "VMMemory", system]),
         .testTarget(name: "VMDevicesTests", dependencies: ["TestSupport", "VMDevices"]),
         .testTarget(
             name: "VMMachineTests",

@@ -223,13 +223,6 @@
         jmp     ctrycopy_copy
         end     ctrycopy_copy_out
 
-        /* Both operands are guarded, so every address counts as theirs. */
-        function ctrycopy_move
-        xorl    %r8d, %r8d
-        movq    $-1, %r9
-        jmp     ctrycopy_copy
-        end     ctrycopy_move
-
         internal ctrycopy_copy
         cmpq    $16, %rdx
         jb      .Lcopy_below_16

@@ -3,6 +3,7 @@
 
 #include "handler.h"
 #include "ctrycopy.h"
+#include "ctrycopy_vectors.h"
 
 #include <errno.h>
 #include <pthread.h>

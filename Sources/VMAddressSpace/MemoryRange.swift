@@ -41,9 +41,11 @@ public struct MemoryRange: AddressInterval {
         self.init(uncheckedFrom: range.start, through: range.last)
     }
 
-    /// For bounds that are known to be in order, and the first and the last byte of pages.
+    /// For bounds that are known to be in order, and the first and the last byte of pages, by how they were computed.
+    /// The caller says why; debug builds check.
     @inlinable
     package init(uncheckedFrom start: GuestAddress, through last: GuestAddress) {
+        assert(start <= last && (start.rawValue | ~last.rawValue) & PageSize.size4K.mask == 0)
         self.start = start
         self.last = last
     }

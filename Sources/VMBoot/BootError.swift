@@ -10,6 +10,8 @@ public struct BootError: Error, Hashable, Sendable {
         case badImage
         /// The image is sound, but this guest's memory cannot hold it.
         case doesNotFit
+        /// The guest's memory is there and cannot be written: the host failed, or does not let it.
+        case memoryFailure
         /// What was asked for makes no sense, or not for this format.
         case badOption
     }

@@ -61,6 +61,7 @@ extension ExitStatus {
             case .noSuchInput: .noInput
             case .notPermitted: .notPermitted
             case .badImage, .doesNotFit: .badImage
+            case .memoryFailure: .hostFailure
             case .badOption: .usage
             }
     }

@@ -1,6 +1,9 @@
+import Glibc
+import SystemPackage
 import Testing
 import VMAddressSpace
 import VMBoot
+import VMDirtyBitmap
 import VMMemory
 
 @Suite struct LoadingTests {
@@ -78,5 +81,36 @@ import VMMemory
         let memory = try GuestMemory(anonymous: ram(1 << 20))
         let error = #expect(throws: BootError.self) { try plan.load(into: memory) }
         #expect(error?.kind == .doesNotFit)
+    }
+
+    /// 2 MiB of RAM of which the host cannot provide `missing`: a file that was cut short.
+    private func memory(without missing: Range<UInt64>, _ folder: TemporaryFolder) throws -> GuestMemory {
+        let ranges = [0..<missing.lowerBound, missing, missing.upperBound..<0x200].filter { !$0.isEmpty }
+        let path = folder.file("ram", [UInt8](repeating: 0, count: missing.count << 12))
+        let regions: [any GuestMemoryRegion] = try ranges.map { frames in
+            let range = try MemoryRange(frames: frames)
+            guard frames == missing else { return try MemoryRegion<NoBitmap>(anonymous: range) }
+            let file = try MemoryFile(path: FilePath(path), access: .readWrite)
+            return try MemoryRegion(range, MappedMemory(HostMapping(file, count: range.count)), bitmap: NoBitmap())
+        }
+        try #require(truncate(path, 0) == 0)
+        return GuestMemory(GuestMemoryAtomic(try RegionMap(regions)))
+    }
+
+    @Test(
+        "memory that the host does not provide is no fault of the image's",
+        arguments: [0x100..<0x101, 0x1..<0x8, 0x6..<0x8] as [Range<UInt64>], [false, true])
+    func hostFault(_ missing: Range<UInt64>, _ isFile: Bool) throws {
+        let folder = TemporaryFolder()
+        let bytes = [UInt8](repeating: 0xf4, count: 100)
+        let image = isFile ? try GuestImage(path: folder.file("image", bytes)) : GuestImage(name: "image", bytes: bytes)
+        let request = BootRequest(
+            image: image, format: .flat64, loadAddress: GuestAddress(0x10_0000), memory: ram(2 << 20))
+        let plan = try BootPlan(request)
+        #expect(plan.cpu.cr3 == 0x1000)
+        let memory = try memory(without: missing, folder)
+        let error = #expect(throws: BootError.self) { try plan.load(into: memory, isZeroed: true) }
+        #expect(error?.kind == .memoryFailure)
+        #expect(error?.subject == "image")
     }
 }

@@ -1,3 +1,4 @@
+import SystemPackage
 import Testing
 import VMDirtyBitmap
 
@@ -99,6 +100,7 @@ struct AtomicBitmapTests {
     @Test("that the host has no room for is an error", arguments: [1, 4096] as [UInt64])
     func noMemory(pageSize: UInt64) {
         let error = #expect(throws: BitmapError.self) { try AtomicBitmap(byteCount: .max, pageSize: pageSize) }
+        #expect(error == .noMemory(byteCount: .max, errno: .noMemory))
         #expect(error.map { "\($0)" } == "cannot get memory for a dirty bitmap of \(UInt64.max) bytes: ENOMEM")
     }
 

@@ -19,7 +19,6 @@
 #error "CTryCopy is written for x86-64 Linux: its accessors are assembly and its handler edits the kernel's signal frame"
 #endif
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,7 +29,7 @@ struct ctrycopy_result {
     /*
      * Without a fault: the value loaded or found, zero-extended; 0 from stores, copies and fills.
      * With one: the host address that could not be accessed. It is the lowest inaccessible byte of the operand, unless
-     * a move's operands overlap: then it is one of them.
+     * a copy's operands overlap: then it is one of them.
      */
     uint64_t value;
     /* 0, or what the fault raised: SIGSEGV (not mapped, or protected), SIGBUS (nothing behind the mapping). */
@@ -46,12 +45,17 @@ struct ctrycopy_result {
  * Makes the handlers of SIGSEGV and SIGBUS ours and keeps the actions they replace, to which every fault that is not
  * ours is passed on. Does nothing where ours are in force. Where another handler was installed over ours, ours is put
  * in front again and that one comes next; it may itself pass on to what it replaced.
- * While another handler is in front, a fault reaches us only if that handler passes it on.
+ *
+ * Nothing watches over the order. Whoever installs a handler after ours is in front of ours: from then on a fault reaches
+ * us only if that handler passes it on, and kills, or is dealt with by it, if not. So it is with crash reporters and
+ * language runtimes that are started late, and with sanitizers. Install again after them.
  *
  * What is passed on arrives as the kernel would have delivered it: SA_SIGINFO, sa_mask, SA_NODEFER and SA_RESETHAND are
  * honoured; a default or (for a fault) ignored action kills with that signal, address and code.
  *
- * Returns 0, or an errno: ENOSPC when ours was put in front again too often (8 times). Nothing is changed then.
+ * Returns 0, or an errno: ENOSPC when ours was put in front again too often (8 times); what sigaction(2) says, as where
+ * a seccomp filter refuses it. Where ours are not in front then, the accessors work as plain code does: without a
+ * fault all is well, and a fault goes to whatever handler there is.
  * Any thread, any time; do not race it with other code that sets these two actions.
  */
 int ctrycopy_install(void);
@@ -96,25 +100,17 @@ CTRYCOPY_SCALAR(ctrycopy_compare_exchange_8, (void *destination, uint64_t expect
  * Copies of `count` bytes; 0 touches nothing. Operands may overlap. A count of exactly 1, 2, 4 or 8 is one load and one
  * store, so it does not tear where both addresses are aligned. After a fault, part of the destination may be written.
  *
- * The guarded operand is the source of `copy_in`, the destination of `copy_out`, and both of `move`. A fault on the
- * local operand is a mistake of the caller's and goes to the earlier handler.
+ * The guarded operand is the source of `copy_in` and the destination of `copy_out`. A fault on the local operand is a
+ * mistake of the caller's and goes to the earlier handler.
  */
 struct ctrycopy_result ctrycopy_copy_in(void *local, const void *source, size_t count);
 struct ctrycopy_result ctrycopy_copy_out(void *destination, const void *local, size_t count);
-struct ctrycopy_result ctrycopy_move(void *destination, const void *source, size_t count);
 
 /*
  * Sets `count` bytes; 0 touches nothing. A count of exactly 1, 2, 4 or 8 is one store. After a fault, the bytes below
  * the reported address may be set.
  */
 struct ctrycopy_result ctrycopy_fill(void *destination, uint8_t byte, size_t count);
-
-/*
- * Whether copies and fills of more than 32 bytes use 32-byte vectors: `ctrycopy_install` turns them on where processor
- * and kernel have AVX2. This turns them off, or on again, to compare and to test; it is ignored where there is no AVX2.
- * Any thread, any time: either way is right.
- */
-void ctrycopy_use_avx2(bool is_used);
 
 #pragma clang assume_nonnull end
 

@@ -23,7 +23,7 @@ public struct IdentityPageTables: Hashable, Sendable {
     private let absent: [MemoryRange]
 
     /// - Parameters:
-    ///   - base: where the tables go; a multiple of 4096, `byteCount` bytes below 2^64.
+    ///   - base: where the tables go; a multiple of 4 KiB, `byteCount` bytes below 2^64.
     ///   - absent: pages in the first 2 MiB that are not to be there, ascending.
     init(at base: GuestAddress, without absent: [MemoryRange]) {
         self.base = base

@@ -1,3 +1,5 @@
+import VMAddressSpace
+
 /// A segment register with its hidden part (Intel SDM volume 3A, sections 3.4.3 and 3.4.5).
 public struct Segment: Hashable, Sendable {
     /// The visible part: an offset in the GDT, or paragraphs in real mode.
@@ -60,7 +62,7 @@ extension Segment {
 
     /// The same as an entry of the GDT.
     var descriptor: UInt64 {
-        let limit = UInt64(hasPageGranularity ? self.limit >> 12 : self.limit)
+        let limit = UInt64(hasPageGranularity ? self.limit >> PageSize.size4K.shift : self.limit)
         let access: UInt64 =
             UInt64(type & 0xf) | (isCodeOrData ? 1 << 4 : 0) | UInt64(privilegeLevel & 3) << 5
             | (isPresent ? 1 << 7 : 0)

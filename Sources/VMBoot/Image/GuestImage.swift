@@ -51,7 +51,7 @@ public final class GuestImage: Sendable {
 
     /// Fills `buffer` with the bytes from `offset` on.
     /// - Throws: `BootError` of kind `badImage` where the image ends before, also when it does so only since
-    ///   it was opened, or where reading fails.
+    ///   it was opened, or where reading fails; `memoryFailure` where the host has no memory behind `buffer`.
     public func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(BootError) {
         try check(offset, UInt64(buffer.count))
         switch storage {
@@ -64,6 +64,15 @@ public final class GuestImage: Sendable {
         case .file(let descriptor):
             try readFile(FileDescriptor(rawValue: descriptor), at: offset, into: buffer)
         }
+    }
+
+    /// The `count` bytes from `offset` on where the image is in memory, nil where it is a file.
+    /// - Throws: as `read(at:into:)`.
+    func bytesInMemory(at offset: UInt64, count: UInt64) throws(BootError) -> ArraySlice<UInt8>? {
+        guard case .bytes(let bytes) = storage else { return nil }
+        try check(offset, count)
+        // `check` bounds both by the array's count, an `Int`.
+        return bytes[Int(offset)..<Int(offset + count)]
     }
 
     /// The `count` bytes from `offset` on.
@@ -127,6 +136,10 @@ extension GuestImage {
             do {
                 // `check` bounds the position by the file's size, an `Int64`.
                 got = try file.read(fromAbsoluteOffset: Int64(position), into: rest)
+            } catch Errno.badAddress {
+                throw BootError(
+                    .memoryFailure, name,
+                    "cannot be read into memory at offset \(hex(position)): the host has none there")
             } catch {
                 throw BootError(.badImage, name, "cannot be read at offset \(hex(position)): \(error)")
             }

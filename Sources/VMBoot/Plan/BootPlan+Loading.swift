@@ -7,20 +7,18 @@ extension BootPlan {
     /// - Parameter isZeroed: that the memory is as it was mapped, all zero: then what has to be zero is not
     ///   written, and the host spends no pages on it.
     /// - Throws: `BootError` of kind `badImage` where a file cannot be read (any more), `doesNotFit` where
-    ///   `memory` lacks some of what the request said.
+    ///   `memory` lacks some of what the request said, `memoryFailure` where it cannot be written.
     public func load(into memory: GuestMemory, isZeroed: Bool = false) throws(BootError) {
         for load in loads {
             switch load.source {
             case .image(let offset, let count):
-                try read(image, at: offset, count, into: memory, load.address)
+                try copy(image, from: offset, count, into: memory, load.address)
             case .module(let index, let count):
-                try read(modules[index], at: 0, count, into: memory, load.address)
+                try copy(modules[index], from: 0, count, into: memory, load.address)
             case .bytes(let bytes):
-                try access { () throws(GuestMemoryError) in try memory.write(bytes, at: load.address) }
+                try write(bytes[...], into: memory, load.address)
             case .pageTables(let tables):
-                try withHostMemory(of: memory, load.address, load.count) { piece, done in
-                    tables.fill(piece, from: done)
-                }
+                try write(tables, into: memory, load.address)
             case .zeros(let count):
                 guard !isZeroed else { continue }
                 try access { () throws(GuestMemoryError) in try memory.fill(load.address, count: count, with: 0) }
@@ -28,26 +26,47 @@ extension BootPlan {
         }
     }
 
-    private func read(
-        _ source: GuestImage, at offset: UInt64, _ count: UInt64, into memory: GuestMemory, _ address: GuestAddress
+    private func copy(
+        _ source: GuestImage, from offset: UInt64, _ count: UInt64, into memory: GuestMemory, _ address: GuestAddress
     ) throws(BootError) {
-        try withHostMemory(of: memory, address, count) { (piece, done) throws(BootError) in
-            try source.read(at: offset + UInt64(done), into: piece)
+        if let bytes = try source.bytesInMemory(at: offset, count: count) {
+            return try write(bytes, into: memory, address)
         }
-    }
-
-    /// Calls `body` with the host memory behind a range, piece by piece, and how many bytes lie before each.
-    private func withHostMemory(
-        of memory: GuestMemory, _ address: GuestAddress, _ count: UInt64,
-        _ body: (UnsafeMutableRawBufferPointer, Int) throws(BootError) -> Void
-    ) throws(BootError) {
         let locked = try access { () throws(GuestMemoryError) in
             try memory.lock(address, count: count, for: .writing)
         }
-        var done = 0
-        for piece in locked.pieces {
-            try body(piece.bytes, done)
-            done += piece.bytes.count
+        var done: UInt64 = 0
+        try locked.forEachPiece { (piece) throws(BootError) in
+            try piece.withUnsafeMutableBytes { (bytes) throws(BootError) in
+                try source.read(at: offset + done, into: bytes)
+            }
+            done += UInt64(piece.byteCount)
+        }
+    }
+
+    private func write(
+        _ bytes: ArraySlice<UInt8>, into memory: GuestMemory, _ address: GuestAddress
+    ) throws(BootError) {
+        try access { () throws(GuestMemoryError) in
+            try bytes.withUnsafeBufferPointer { (buffer) throws(GuestMemoryError) in
+                try memory.write(UnsafeRawBufferPointer(buffer), at: address)
+            }
+        }
+    }
+
+    /// By way of a page on the stack: the host's memory can fault, which only `GuestMemory` makes an error.
+    private func write(
+        _ tables: IdentityPageTables, into memory: GuestMemory, _ address: GuestAddress
+    ) throws(BootError) {
+        var page = InlineArray<512, UInt64>(repeating: 0)
+        for offset in stride(from: 0, to: IdentityPageTables.byteCount, by: Int(PageSize.size4K.bytes)) {
+            var entries = page.mutableSpan
+            entries.withUnsafeMutableBytes { tables.fill($0, from: Int(offset)) }
+            let target = GuestAddress(address.rawValue + offset)
+            try access { () throws(GuestMemoryError) in
+                try page.span.withUnsafeBytes { (bytes) throws(GuestMemoryError) in try memory.write(bytes, at: target)
+                }
+            }
         }
     }
 
@@ -57,7 +76,19 @@ extension BootPlan {
         do throws(GuestMemoryError) {
             return try body()
         } catch {
-            throw BootError(.doesNotFit, image.name, "\(error)")
+            throw BootError(.init(error.kind), image.name, "\(error)")
         }
+    }
+}
+
+extension BootError.Kind {
+    /// What is to blame for guest memory that could not be accessed.
+    fileprivate init(_ kind: GuestMemoryError.Kind) {
+        self =
+            switch kind {
+            case .notMapped, .outOfBounds, .readOnly: .doesNotFit
+            case .notPermitted, .fault, .backing, .noHostAddress, .notAtomic, .badPageList, .negativeCount, .tooLong:
+                .memoryFailure
+            }
     }
 }

@@ -47,7 +47,7 @@ public struct BootPlan: Sendable {
     let modules: [GuestImage]
 
     /// Works out where everything goes.
-    /// - Throws: `BootError` of every kind but `noSuchInput` and `notPermitted`.
+    /// - Throws: `BootError` of every kind but `noSuchInput`, `notPermitted` and `memoryFailure`.
     public init(_ request: BootRequest) throws(BootError) {
         let image = request.image
         guard image.count > 0 else {

@@ -1,6 +1,8 @@
+import VMAddressSpace
+
 extension BootRequest {
     /// What fits a page with its zero byte.
-    static let maximumCommandLine = 4095
+    static let maximumCommandLine = Int(PageSize.size4K.bytes) - 1
 
     /// - Throws: `BootError` of kind `badOption` for what this format has no use for, and for strings that no
     ///   guest could be given; of kind `badImage` for an empty module.

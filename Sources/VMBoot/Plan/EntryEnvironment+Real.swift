@@ -2,7 +2,7 @@ import VMAddressSpace
 
 extension EntryEnvironment {
     private static let realStack: UInt64 = 0x6c00
-    private static let realStackByteCount: UInt64 = 0x1000
+    private static let realStackByteCount = PageSize.size4K.bytes
     private static let realCommandLine: UInt64 = 0x500
     /// The first hard disk, as firmware calls it.
     private static let bootDrive: UInt64 = 0x80

@@ -1,3 +1,5 @@
+import VMAddressSpace
+
 /// The functions and labels in an ELF image's code, for naming an address in a crash report. Made when it is
 /// needed; it holds the symbols' strings, which can be as large as the code.
 public struct SymbolTable: Sendable {
@@ -36,14 +38,9 @@ public struct SymbolTable: Sendable {
     }
 
     private func lookUp(_ address: UInt64) -> (name: String, offset: UInt64)? {
-        var low = 0
-        var high = symbols.count
-        while low < high {
-            let middle = low + (high - low) / 2
-            if symbols[middle].address <= address { low = middle + 1 } else { high = middle }
-        }
+        let above = symbols.partitioningIndex { $0.address > address }
         // Of those at one address the best is last; further down only a larger one can still reach here.
-        guard let symbol = symbols[..<low].last(where: { address < $0.end }) else { return nil }
+        guard let symbol = symbols[..<above].last(where: { address < $0.end }) else { return nil }
         return (name(symbol), address - symbol.address)
     }
 

@@ -27,7 +27,7 @@ extension AtomicBitmap {
     @discardableResult
     public func harvest(_ pages: Range<UInt64> = allPages, into runs: inout [Range<UInt64>]) -> UInt64 {
         defer { withExtendedLifetime(self) {} }
-        var found = PageRuns<Taking>(storage, pages)
+        var found = DirtyPageRuns<Taking>(storage, pages)
         var count: UInt64 = 0
         while let run = found.next() {
             count += run.upperBound - run.lowerBound
@@ -48,7 +48,7 @@ extension AtomicBitmap {
         _ pages: Range<UInt64> = allPages, _ body: (Range<UInt64>) throws(Failure) -> Void
     ) throws(Failure) -> UInt64 {
         defer { withExtendedLifetime(self) {} }
-        var found = PageRuns<Taking>(storage, pages)
+        var found = DirtyPageRuns<Taking>(storage, pages)
         // As many as share the price of a barrier, as few as the stack has room for.
         var runs = InlineArray<256, Range<UInt64>>(repeating: 0..<0)
         var batch = runs.mutableSpan

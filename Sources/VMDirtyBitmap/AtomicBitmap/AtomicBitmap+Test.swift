@@ -49,12 +49,12 @@ extension AtomicBitmap {
     @frozen
     public struct DirtyRuns: Sequence, IteratorProtocol {
         @usableFromInline let bitmap: AtomicBitmap
-        @usableFromInline var runs: PageRuns<Looking>
+        @usableFromInline var runs: DirtyPageRuns<Looking>
 
         @inlinable
         init(_ bitmap: AtomicBitmap, _ pages: Range<UInt64>) {
             self.bitmap = bitmap
-            runs = PageRuns(bitmap.storage, pages)
+            runs = DirtyPageRuns(bitmap.storage, pages)
         }
 
         @inlinable

@@ -1,4 +1,5 @@
-import Glibc
+import SystemPackage
+import VMHost
 
 /// A bitmap that many threads mark while others harvest it.
 ///
@@ -66,7 +67,7 @@ public final class AtomicBitmap: NewBitmap, @unchecked Sendable {
         let layout = BitmapLayout(
             trackedBytes: byteCount, growableTo: growthLimit, pageShift: UInt64(pageSize.trailingZeroBitCount))
         guard let storage = BitmapStorage.allocate(layout, byteCount: byteCount) else {
-            throw .noMemory(byteCount: growthLimit, errno: errno)
+            throw .noMemory(byteCount: growthLimit, errno: .last)
         }
         self.storage = storage
         self.layout = layout
@@ -106,7 +107,7 @@ public final class AtomicBitmap: NewBitmap, @unchecked Sendable {
         guard byteCount <= growthLimit else { throw .beyondReserve(byteCount: byteCount, reserve: growthLimit) }
         guard byteCount > storage.byteCount else { return }
         guard storage.grow(layout, toByteCount: byteCount) else {
-            throw .noMemory(byteCount: byteCount, errno: errno)
+            throw .noMemory(byteCount: byteCount, errno: .last)
         }
     }
 

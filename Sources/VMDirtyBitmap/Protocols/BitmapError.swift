@@ -8,7 +8,7 @@ public enum BitmapError: Error, Hashable, CustomStringConvertible {
     /// A length above what the bitmap reserved address space for.
     case beyondReserve(byteCount: UInt64, reserve: UInt64)
     /// The host did not give the bitmap's own memory for `byteCount` bytes of tracked memory.
-    case noMemory(byteCount: UInt64, errno: Int32)
+    case noMemory(byteCount: UInt64, errno: Errno)
 
     public var description: String {
         switch self {
@@ -17,7 +17,7 @@ public enum BitmapError: Error, Hashable, CustomStringConvertible {
         case .beyondReserve(let byteCount, let reserve):
             "cannot track \(byteCount) bytes: the dirty bitmap was made to grow to \(reserve) at most"
         case .noMemory(let byteCount, let errno):
-            "cannot get memory for a dirty bitmap of \(byteCount) bytes: \(Errno(rawValue: errno).symbol)"
+            "cannot get memory for a dirty bitmap of \(byteCount) bytes: \(errno.symbol)"
         }
     }
 }

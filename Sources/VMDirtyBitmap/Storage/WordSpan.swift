@@ -1,27 +1,28 @@
-/// The words that hold a run of pages, the first and the last perhaps only in part.
+/// The words that hold a run of bits, such as those of pages, the first and the last perhaps only in part. The lowest bit
+/// of the first word is number 0.
 @frozen
 @usableFromInline
-struct WordSpan {
-    /// Empty for no pages.
-    @usableFromInline let words: Range<UInt64>
+package struct WordSpan {
+    /// Empty for no bits.
+    @usableFromInline package let words: Range<UInt64>
     /// The bits of the first word that are in the run, if it were not for the run's end.
     @usableFromInline let headMask: UInt64
     /// The bits of the last word that are in the run, if it were not for the run's start.
     @usableFromInline let tailMask: UInt64
 
     @inlinable
-    init(_ pages: ClosedRange<UInt64>) {
-        words = (pages.lowerBound &>> 6)..<((pages.upperBound &>> 6) &+ 1)
-        headMask = Self.headMask(pages.lowerBound)
-        tailMask = Self.tailMask(pages.upperBound)
+    package init(_ bits: ClosedRange<UInt64>) {
+        words = (bits.lowerBound &>> 6)..<((bits.upperBound &>> 6) &+ 1)
+        headMask = Self.headMask(bits.lowerBound)
+        tailMask = Self.tailMask(bits.upperBound)
     }
 
-    /// - Parameter limit: pages from here on are left out.
+    /// - Parameter limit: bits from here on are left out.
     @inlinable
-    init(_ pages: Range<UInt64>, limit: UInt64) {
-        let upperBound = min(pages.upperBound, limit)
-        if pages.lowerBound < upperBound {
-            self.init(pages.lowerBound...(upperBound &- 1))
+    init(_ bits: Range<UInt64>, limit: UInt64) {
+        let upperBound = min(bits.upperBound, limit)
+        if bits.lowerBound < upperBound {
+            self.init(bits.lowerBound...(upperBound &- 1))
         } else {
             self.init()
         }
@@ -34,26 +35,26 @@ struct WordSpan {
         tailMask = 0
     }
 
-    /// The bits from a page to the end of its word.
+    /// The bits from one to the end of its word.
     @inlinable
     @inline(__always)
-    static func headMask(_ page: UInt64) -> UInt64 { ~0 &<< (page & 63) }
+    static func headMask(_ bit: UInt64) -> UInt64 { ~0 &<< (bit & 63) }
 
-    /// The bits from the start of a page's word to the page.
+    /// The bits from the start of one's word up to it.
     @inlinable
     @inline(__always)
-    static func tailMask(_ page: UInt64) -> UInt64 { ~0 &>> (63 &- (page & 63)) }
+    static func tailMask(_ bit: UInt64) -> UInt64 { ~0 &>> (63 &- (bit & 63)) }
 
     /// The bits of one of the words that are in the run.
     @inlinable
-    func mask(ofWord word: UInt64) -> UInt64 {
+    package func mask(ofWord word: UInt64) -> UInt64 {
         var mask: UInt64 = ~0
         if word == words.lowerBound { mask &= headMask }
         if word == words.upperBound &- 1 { mask &= tailMask }
         return mask
     }
 
-    /// The words all of whose pages are in the run.
+    /// The words all of whose bits are in the run.
     @inlinable
     var wholeWords: Range<UInt64> {
         let lowerBound = words.lowerBound &+ (headMask == ~0 ? 0 : 1)

@@ -35,9 +35,11 @@ extension MachineConfiguration {
             guard memory.bytes >= 1 << 20 else {
                 throw .configuration(
                     key: .memory,
-                    "\(memory.bytes) bytes are no whole number of 4096-byte pages; did you mean \(memory.bytes)M?")
+                    "\(memory.bytes) bytes are no whole number of \(PageSize.size4K.bytes)-byte pages; did you mean \(memory.bytes)M?"
+                )
             }
-            throw .configuration(key: .memory, "\(memory.bytes) bytes are no whole number of 4096-byte pages")
+            throw .configuration(
+                key: .memory, "\(memory.bytes) bytes are no whole number of \(PageSize.size4K.bytes)-byte pages")
         }
         guard cpus >= 1 else { throw .configuration(key: .cpus, "a guest needs at least 1 CPU") }
         guard irqchip != .none || cpus == 1 else {

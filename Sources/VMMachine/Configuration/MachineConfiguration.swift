@@ -17,7 +17,7 @@ public struct MachineConfiguration: Hashable, Encodable, Sendable {
     public var arguments: [String]
     /// Multiboot modules, in order; the first serves as the initial RAM disk of guests that have one.
     public var modules: [Module]
-    /// RAM, in bytes: a multiple of 4096.
+    /// RAM, in bytes: a multiple of 4 KiB.
     public var memory: ByteSize
     /// How many CPUs: at least 1.
     public var cpus: Int

@@ -9,7 +9,7 @@ public enum RAMLayout {
     public static let holeEnd: UInt64 = 4 << 30
 
     /// The most that one memory slot can hold: KVM counts its pages in 31 bits.
-    private static let largestSlot = (UInt64(1) << 31 - 1) << 12
+    private static let largestSlot = (UInt64(1) << 31 - 1) << PageSize.size4K.shift
 
     /// The ranges of `size` bytes of RAM, ascending; a part of a page at the end is left out.
     public static func ranges(size: UInt64) -> [MemoryRange] {

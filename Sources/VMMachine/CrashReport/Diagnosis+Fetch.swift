@@ -1,3 +1,5 @@
+import VMAddressSpace
+
 extension Diagnosis {
     /// The instruction could not even be read.
     func fetchFault() -> Fault? {
@@ -14,7 +16,7 @@ extension Diagnosis {
             return Fault(vector: 13, what: "jumped to \(Hex.short(address)), which is no canonical address (#GP)")
         }
         let name = view.name(address)
-        let null = address < 4096 ? " (a null pointer, perhaps)" : ""
+        let null = address < PageSize.size4K.bytes ? " (a null pointer, perhaps)" : ""
         if hasJustLoadedTables(address) {
             return Fault(
                 vector: 14,
@@ -38,7 +40,7 @@ extension Diagnosis {
     /// the middle of a function was perhaps mapped until just now.
     private func isLikelyJump(_ address: UInt64) -> Bool {
         guard view.objection(to: .fetch, at: address &- 1) != nil else { return false }
-        guard view.cpu.isPagingOn, address >= 4096, view.hasRAM(at: address) else { return true }
+        guard view.cpu.isPagingOn, address >= PageSize.size4K.bytes, view.hasRAM(at: address) else { return true }
         return view.symbols?.symbol(at: address)?.offset == 0
     }
 

@@ -1,3 +1,5 @@
+import VMAddressSpace
+
 extension Diagnosis {
     /// The instruction touches memory that it cannot touch.
     func operandFault() -> Fault? {
@@ -75,13 +77,14 @@ extension Diagnosis {
 
     private func sentence(_ access: MemoryAccess, _ address: UInt64, _ objection: String) -> String {
         let stack = view.cpu.linearStackPointer
-        let isNear = min(address &- stack, stack &- address) <= 4096
+        let page = PageSize.size4K.bytes
+        let isNear = min(address &- stack, stack &- address) <= page
         if access.isStack, isNear {
-            let hasStack = [stack, stack &+ 4096].contains { view.objection(to: .write, at: $0) == nil }
+            let hasStack = [stack, stack &+ page].contains { view.objection(to: .write, at: $0) == nil }
             let what = hasStack ? "ran off its stack" : "used a stack pointer that leads nowhere"
             return "\(what) at \(location): rsp is \(view.name(stack)), and \(Hex.short(address)) \(objection) (#PF)"
         }
-        let kind = address < 4096 ? "used a null pointer: accessed" : "accessed"
+        let kind = address < page ? "used a null pointer: accessed" : "accessed"
         return "\(kind) \(view.name(address)) at \(location), which \(objection) (#PF)"
     }
 

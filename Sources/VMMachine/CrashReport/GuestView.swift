@@ -20,7 +20,7 @@ struct GuestView: Sendable {
         var bytes: [UInt8] = []
         while bytes.count < count {
             let address = cpu.wrapped(linear &+ UInt64(bytes.count))
-            let toPageEnd = 4096 - Int(address & 4095)
+            let toPageEnd = Int(PageSize.size4K.bytes - address & PageSize.size4K.mask)
             let piece = min(count - bytes.count, toPageEnd)
             guard case .mapped(let physical, _) = walk(address).result,
                 let read = try? memory.read(GuestAddress(physical), count: piece)

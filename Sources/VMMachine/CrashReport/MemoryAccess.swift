@@ -1,3 +1,5 @@
+import VMAddressSpace
+
 /// A piece of memory that an instruction touches.
 struct MemoryAccess: Sendable, Equatable {
     enum Kind: Sendable {
@@ -32,13 +34,15 @@ struct MemoryAccess: Sendable, Equatable {
     /// Whether a page fault on this access can have left `address` in CR2. The sizes of some operands are only roughly
     /// known: a few bytes more count as well, on the same pages.
     func explains(_ address: UInt64) -> Bool {
-        let isOnPage = pageStarts.contains { $0 >> 12 == address >> 12 }
+        let page = address & ~PageSize.size4K.mask
+        let isOnPage = pageStarts.contains { $0 & ~PageSize.size4K.mask == page }
         return isOnPage && address &- linear < max(count, 64)
     }
 
     /// The first address of each page that it reaches into; no instruction reaches into more than two.
     var pageStarts: [UInt64] {
         let last = linear &+ (count - 1)
-        return last >> 12 == linear >> 12 ? [linear] : [linear, last & ~0xfff]
+        let lastPage = last & ~PageSize.size4K.mask
+        return lastPage == linear & ~PageSize.size4K.mask ? [linear] : [linear, lastPage]
     }
 }

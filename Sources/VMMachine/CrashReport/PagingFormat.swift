@@ -1,3 +1,5 @@
+import VMAddressSpace
+
 /// The shape of the page tables in each paging mode (Intel SDM volume 3, tables 5-1 and 5-4 to 5-20).
 struct PagingFormat: Sendable {
     let levels: [PageWalk.Level]
@@ -53,7 +55,7 @@ struct PagingFormat: Sendable {
     }
 
     func frame(of entry: UInt64, size: UInt64) -> UInt64 {
-        guard entrySize == 4, size > 4096 else { return entry & tableMask & ~(size - 1) }
+        guard entrySize == 4, size > PageSize.size4K.bytes else { return entry & tableMask & ~(size - 1) }
         // 4 MiB pages keep address bits 39...32 in bits 20...13 (PSE-36).
         return entry & 0xffc0_0000 | (entry >> 13 & 0xff) << 32
     }

@@ -23,6 +23,7 @@ extension MachineError: CustomStringConvertible {
         switch self {
         case .configuration(let key, let message): "\(key.rawValue): \(message)"
         case .kvm(let error): "\(error)"
+        case .memory(.faultHandlers(let errno)): "\(GuestRAMError.faultHandlers(errno))"
         case .memory(let error): "\(error); give the guest less memory"
         case .boot(let error): "\(error)"
         case .device(let error): "\(error)"

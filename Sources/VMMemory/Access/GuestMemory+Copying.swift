@@ -7,16 +7,23 @@ extension GuestMemory {
         try transfer(.read(into: start), address, buffer.count)
     }
 
-    /// Copies `count` bytes of guest memory out. Nothing is allocated for a range that is not all memory; where `count` is
-    /// the guest's, and its memory larger than the host should copy, the caller sets the limit.
-    /// - Throws: `GuestMemoryError`, of kind `negativeCount` for one below 0.
+    /// The most bytes that `read(_:count:)` returns: 64 MiB. An array that the host cannot provide would end the process,
+    /// and guest memory can be far larger than the host's: a reservation most of which is not mapped.
+    public static let longestArray = 64 << 20
+
+    /// Copies `count` bytes of guest memory out, at most `longestArray`: more go into a buffer of the caller's
+    /// (`read(_:into:)`). Nothing is allocated for a range that is longer, or not all memory.
+    /// - Throws: `GuestMemoryError`, of kind `negativeCount` for one below 0, `tooLong` for one above the limit.
     public func read(_ address: GuestAddress, count: Int) throws(GuestMemoryError) -> [UInt8] {
         guard count != 0 else { return [] }
         guard count > 0 else {
             let first = guestPhysical(address)
             throw error(.read, first, 0, .negativeCount, at: first)
         }
-        try requireMemory(.read, address, UInt64(count))
+        let first = try requireMemory(.read, address, UInt64(count))
+        guard count <= Self.longestArray else {
+            throw error(.read, first, UInt64(count), .tooLong(limit: UInt64(Self.longestArray)), at: first)
+        }
         var bytes = [UInt8](repeating: 0, count: count)
         try bytes.withUnsafeMutableBufferPointer { (buffer) throws(GuestMemoryError) in
             try read(address, into: UnsafeMutableRawBufferPointer(buffer))

@@ -1,4 +1,3 @@
-import CTryCopy
 import VMAddressSpace
 
 /// Guest memory as devices and loaders reach it: a handle to whatever memory map is in force, or to a part of it.
@@ -24,15 +23,13 @@ public struct GuestMemory: Sendable {
     let last: UInt64
 
     /// A handle to all of the memory of a map. The first one puts the handlers of SIGSEGV and SIGBUS in place that make
-    /// faults errors; see `ctrycopy_install` for what else in the process handles these signals.
+    /// faults errors. Should the process not let it, memory can be accessed all the same, and a fault ends the process as
+    /// it does elsewhere: see `installFaultHandlers()`.
     /// - Parameter name: for errors.
     public init(_ map: GuestMemoryAtomic<RegionMap>, name: String = "guest memory") {
-        _ = Self.faultHandlers
+        _ = Self.firstInstallation
         self.init(map, name: name, base: 0, last: .max)
     }
-
-    // It fails only where others have put handlers over ours many times, which cannot be so the first time.
-    private static let faultHandlers: Void = { _ = ctrycopy_install() }()
 
     init(_ map: GuestMemoryAtomic<RegionMap>, name: String, base: UInt64, last: UInt64) {
         self.map = map

@@ -33,6 +33,8 @@ public struct GuestMemoryError: Error, Hashable {
         case badPageList
         /// The number of bytes is below 0.
         case negativeCount
+        /// More than `limit` bytes are not read into an array.
+        case tooLong(limit: UInt64)
     }
 
     public let operation: Operation
@@ -71,6 +73,7 @@ extension GuestMemoryError: CustomStringConvertible {
         case .noHostAddress: "the memory at \(failing) has no address to give"
         case .badPageList: "the list of pages does not hold that many bytes"
         case .negativeCount: "the number of bytes is negative"
+        case .tooLong(let limit): "at most \(Self.bytes(limit)) go into an array; read them into a buffer"
         }
     }
 }

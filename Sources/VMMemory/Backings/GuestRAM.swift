@@ -1,5 +1,7 @@
+import SystemPackage
 import VMAddressSpace
 import VMDirtyBitmap
+import VMHost
 
 /// RAM of a guest that cannot be had.
 public enum GuestRAMError: Error, Hashable, CustomStringConvertible {
@@ -9,12 +11,17 @@ public enum GuestRAMError: Error, Hashable, CustomStringConvertible {
     case bitmap(MemoryRange, BitmapError)
     /// The ranges overlap.
     case map(RegionMapError)
+    /// The handlers that make faults of it errors cannot be installed: see `GuestMemory.installFaultHandlers()`.
+    case faultHandlers(Errno)
 
     public var description: String {
         switch self {
         case .host(let range, let error): "no RAM for the guest at \(range): \(error)"
         case .bitmap(let range, let error): "no RAM for the guest at \(range): \(error)"
         case .map(let error): "no RAM for the guest: \(error)"
+        case .faultHandlers(let errno):
+            "cannot handle faults of the guest's RAM (\(errno.symbol)): "
+                + "something else takes SIGSEGV and SIGBUS, or forbids handlers of them"
         }
     }
 }
@@ -70,6 +77,12 @@ extension RegionMap {
 extension GuestMemory {
     /// A handle to RAM of its own: see `RegionMap.init(anonymous:options:)`.
     public init(anonymous ranges: [MemoryRange], options: HostMapping.Options = []) throws(GuestRAMError) {
+        do throws(Errno) {
+            // Once is enough, if it went well: whoever is in front of them later has their reasons.
+            if Self.firstInstallation != nil { try Self.installFaultHandlers() }
+        } catch {
+            throw .faultHandlers(error)
+        }
         self.init(GuestMemoryAtomic(try RegionMap(anonymous: ranges, options: options)))
     }
 

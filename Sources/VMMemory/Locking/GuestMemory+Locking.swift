@@ -4,7 +4,7 @@ extension GuestMemory {
     /// Locks a range, so that it can be accessed by host addresses: in as few pieces as it has regions.
     ///
     /// Whoever unmaps memory in place (`SparseMapping`) is refused, or waits, while its pages are locked. So does whoever
-    /// takes rights away by an access bitmap, to be sure: clear the bits, then look whether the pages are locked.
+    /// takes rights away by an access bitmap, to be sure: set the bits, then look whether the pages are locked.
     /// - Throws: `GuestMemoryError` where not all of it is memory, can be used for the purpose, or has host addresses.
     ///   Nothing is locked then.
     public func lock(
@@ -12,9 +12,9 @@ extension GuestMemory {
     ) throws(GuestMemoryError) -> LockedMemory {
         guard count > 0 else { return LockedMemory([], for: purpose) }
         let first = try requireMemory(.lock, address, count)
-        var pieces: [LockedMemory.Piece] = []
-        try lock(LockRequest(first, count, purpose), &pieces)
-        return LockedMemory(pieces, for: purpose)
+        var runs: [LockedRun] = []
+        try lock(LockRequest(first, count, purpose), &runs)
+        return LockedMemory(runs, for: purpose)
     }
 
     /// Locks 4 KiB page frames, in the order of a list; those that follow one another become one piece.
@@ -26,59 +26,59 @@ extension GuestMemory {
             throw error(.lock, base, count, .badPageList, at: base)
         }
         try requireMemory(.lock, pages)
-        var pieces: [LockedMemory.Piece] = []
+        var runs: [LockedRun] = []
         try pages.forEachRun { (address, count, _) throws(GuestMemoryError) in
             do throws(GuestMemoryError) {
-                try lock(LockRequest(guestPhysical(address), UInt64(count), purpose), &pieces)
+                try lock(LockRequest(guestPhysical(address), UInt64(count), purpose), &runs)
             } catch {
                 throw self.error(error, of: pages, completed: 0)
             }
         }
-        return LockedMemory(pieces, for: purpose)
+        return LockedMemory(runs, for: purpose)
     }
 
-    /// Locks the pieces of a range and appends them; where one cannot be locked, all of `pieces` are unlocked.
+    /// Locks the runs of a range and appends them; where one cannot be locked, all of `runs` are unlocked.
     private func lock(
-        _ request: LockRequest, _ pieces: inout [LockedMemory.Piece]
+        _ request: LockRequest, _ runs: inout [LockedRun]
     ) throws(GuestMemoryError) {
         var address = request.first
         while true {
             do throws(GuestMemoryError) {
-                pieces.append(try lockPiece(request, at: address))
+                runs.append(try lockRun(request, at: address))
             } catch {
-                for piece in pieces.reversed() { piece.unlock() }
+                for run in runs.reversed() { run.unlock() }
                 throw error
             }
-            guard let last = pieces.last?.last, last < request.last else { return }
+            guard let last = runs.last?.last, last < request.last else { return }
             address = last + 1
         }
     }
 
-    private func lockPiece(_ request: LockRequest, at address: UInt64) throws(GuestMemoryError) -> LockedMemory.Piece {
+    private func lockRun(_ request: LockRequest, at address: UInt64) throws(GuestMemoryError) -> LockedRun {
         while true {
-            let piece = try findPiece(request, at: address)
+            let run = try findRun(request, at: address)
             do throws(GuestMemoryBackingError) {
                 // No snapshot is held: this may wait.
-                try piece.lock(for: request.purpose)
+                try run.lock(for: request.purpose)
             } catch {
                 throw self.error(.lock, request.first, request.count, .backing(error), at: address)
             }
             // The map, and what the access bitmap says, may have changed before the lock held.
             do throws(GuestMemoryError) {
-                if try findPiece(request, at: address).region === piece.region { return piece }
+                if try findRun(request, at: address).region === run.region { return run }
             } catch {
-                piece.unlock()
+                run.unlock()
                 throw error
             }
-            piece.unlock()
+            run.unlock()
         }
     }
 
-    private func findPiece(
+    private func findRun(
         _ request: LockRequest, at address: UInt64
-    ) throws(GuestMemoryError) -> LockedMemory.Piece {
-        switch map.memory().withMap({ $0.lockablePiece(request, at: address) }) {
-        case .piece(let piece): return piece
+    ) throws(GuestMemoryError) -> LockedRun {
+        switch map.memory().withMap({ $0.lockableRun(request, at: address) }) {
+        case .run(let run): return run
         case .refused(let kind, let failing): throw error(.lock, request.first, request.count, kind, at: failing)
         }
     }

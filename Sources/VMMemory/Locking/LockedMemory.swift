@@ -7,63 +7,61 @@ import VMAddressSpace
 /// locked for writing is marked as written when the lock ends; call `markWritten` earlier for what has been written
 /// where somebody could harvest the bitmaps before that.
 public struct LockedMemory: ~Copyable, Sendable {
-    /// Locked bytes that are in a row both for the guest and on the host.
-    public struct Piece: @unchecked Sendable {
-        // SAFETY: the pointer is only good while the `LockedMemory` lives, as its documentation says; what several threads
-        // do through it races as processors do on RAM.
-        /// The guest-physical address of the first byte.
-        public let address: GuestAddress
-        /// The host memory.
-        public let bytes: UnsafeMutableRawBufferPointer
-        let region: any GuestMemoryRegion
-
-        /// The guest-physical address of the last byte.
-        var last: UInt64 { address.rawValue + UInt64(bytes.count - 1) }
-        /// In bytes, in the region.
-        var offset: UInt64 { address.rawValue - region.range.start.rawValue }
-        /// In bytes, in what lies behind the region.
-        var offsetInBacking: UInt64 { region.accessOffset + offset }
-    }
-
-    /// In the order they were asked for.
-    public let pieces: [Piece]
+    private let runs: [LockedRun]
     private let purpose: GuestMemory.Purpose
 
-    init(_ pieces: [Piece], for purpose: GuestMemory.Purpose) {
-        self.pieces = pieces
+    init(_ runs: [LockedRun], for purpose: GuestMemory.Purpose) {
+        self.runs = runs
         self.purpose = purpose
     }
 
     deinit {
-        for piece in pieces.reversed() {
-            if purpose == .writing { piece.markWritten() }
-            piece.unlock()
+        for run in runs.reversed() {
+            if purpose == .writing { run.markWritten() }
+            run.unlock()
         }
+    }
+
+    /// How many pieces it has: at least one for each region, unless no byte is locked.
+    public var pieceCount: Int { runs.count }
+
+    /// Calls `body` with each piece, in the order they were asked for.
+    public borrowing func forEachPiece<Failure: Error>(
+        _ body: (borrowing Piece) throws(Failure) -> Void
+    ) throws(Failure) {
+        for run in runs { try body(Piece(run)) }
     }
 
     /// Marks all of it as written. Write first, then mark.
-    public func markWritten() {
-        for piece in pieces { piece.markWritten() }
-    }
-}
-
-extension LockedMemory.Piece {
-    /// Marks the piece as written. Write first, then mark.
-    public func markWritten() {
-        region.markDirty(offset: offset, count: UInt64(bytes.count))
+    public borrowing func markWritten() {
+        for run in runs { run.markWritten() }
     }
 
-    func lock(for purpose: GuestMemory.Purpose) throws(GuestMemoryBackingError) {
-        try region.access.lockPages(offset: offsetInBacking, count: UInt64(bytes.count), for: purpose)
-        do throws(GuestMemoryBackingError) {
-            try region.access.exposeHostAddresses(offset: offsetInBacking, count: UInt64(bytes.count))
-        } catch {
-            unlock()
-            throw error
+    /// Locked bytes that are in a row both for the guest and on the host. Only lent out, so that none outlives the lock.
+    public struct Piece: ~Copyable {
+        private let run: LockedRun
+
+        init(_ run: LockedRun) {
+            self.run = run
         }
-    }
 
-    func unlock() {
-        region.access.unlockPages(offset: offsetInBacking, count: UInt64(bytes.count))
+        /// The guest-physical address of the first byte.
+        public var address: GuestAddress { run.address }
+
+        /// In bytes; above 0.
+        public var byteCount: Int { run.bytes.count }
+
+        /// Calls `body` with the host memory. Whoever passes the address on to the kernel or a device keeps the
+        /// `LockedMemory` until they are done with it.
+        public borrowing func withUnsafeMutableBytes<Result: ~Copyable, Failure: Error>(
+            _ body: (UnsafeMutableRawBufferPointer) throws(Failure) -> Result
+        ) throws(Failure) -> Result {
+            try body(run.bytes)
+        }
+
+        /// Marks the piece as written. Write first, then mark.
+        public borrowing func markWritten() {
+            run.markWritten()
+        }
     }
 }

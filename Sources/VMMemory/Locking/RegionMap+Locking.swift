@@ -18,14 +18,14 @@ struct LockRequest {
 }
 
 extension RegionMap {
-    enum LockablePiece {
-        case piece(LockedMemory.Piece)
+    enum LockableRun {
+        case run(LockedRun)
         /// What stands against it, and at which address.
         case refused(GuestMemoryError.Kind, failing: UInt64)
     }
 
     /// The part from `address` on of what is to be locked that lies in one region.
-    func lockablePiece(_ request: LockRequest, at address: UInt64) -> LockablePiece {
+    func lockableRun(_ request: LockRequest, at address: UInt64) -> LockableRun {
         guard let entry = table.entry(at: address) else { return .refused(.notMapped, failing: address) }
         let isWrite = request.purpose == .writing
         guard !(isWrite && entry.pointee.isReadOnly) else { return .refused(.readOnly, failing: address) }
@@ -38,6 +38,6 @@ extension RegionMap {
         let permitted = isWrite ? min(readable, entry.permittedPrefix(address, count, isWrite: true)) : readable
         guard permitted == count else { return .refused(.notPermitted, failing: address + permitted) }
         let bytes = UnsafeMutableRawBufferPointer(start: entry.hostAddress(address), count: Int(count))
-        return .piece(LockedMemory.Piece(address: GuestAddress(address), bytes: bytes, region: entry.pointee.region))
+        return .run(LockedRun(address: GuestAddress(address), bytes: bytes, region: entry.pointee.region))
     }
 }

@@ -10,7 +10,7 @@ public protocol GuestMemoryRegion: AnyObject, Sendable {
     var range: MemoryRange { get }
     /// What lies behind it.
     var access: any GuestMemoryAccess { get }
-    /// The offset of the region's first byte in what lies behind it, in bytes, a multiple of 4096.
+    /// The offset of the region's first byte in what lies behind it, in bytes, a multiple of 4 KiB.
     var accessOffset: UInt64 { get }
     /// Whether writing fails, as to ROM.
     var isReadOnly: Bool { get }

@@ -11,7 +11,7 @@ public final class MemoryRegion<Dirty: Bitmap>: GuestMemoryRegion {
     public let bitmap: Dirty
 
     /// A region of memory that exists already, or a part of it.
-    /// - Parameter offset: of the region's first byte in `access`, in bytes, a multiple of 4096.
+    /// - Parameter offset: of the region's first byte in `access`, in bytes, a multiple of 4 KiB.
     /// - Throws: `RegionMapError.unalignedOffset`; `backingTooShort` where `access` ends before the region does.
     public init(
         _ range: MemoryRange, _ access: any GuestMemoryAccess, offset: UInt64 = 0, isReadOnly: Bool = false,

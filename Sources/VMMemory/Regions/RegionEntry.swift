@@ -41,8 +41,8 @@ struct RegionEntry {
         accessBitmap = region.access.accessBitmap
         bitmap = slice.flatMap { isPageByPage && $0.byteCount > lastOffset ? $0 : nil }
         marksByItself = region.isTracking && bitmap == nil
-        readable = accessBitmap?.readable == nil ? host : nil
-        writable = accessBitmap?.writable == nil && !isReadOnly && !marksByItself ? host : nil
+        readable = accessBitmap?.unreadable == nil ? host : nil
+        writable = accessBitmap?.unwritable == nil && !isReadOnly && !marksByItself ? host : nil
     }
 }
 

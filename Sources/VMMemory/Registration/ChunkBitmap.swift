@@ -1,5 +1,6 @@
 import Glibc
 import Synchronization
+import VMDirtyBitmap
 
 /// One bit per chunk of the guest's address space, read without a lock. It takes memory only where bits have been set,
 /// so it can span the whole address space and chunks can gain RAM without a reader ever seeing it move.
@@ -51,16 +52,7 @@ struct ChunkBitmap: ~Copyable, @unchecked Sendable {
     func first(in chunks: ClosedRange<UInt64>) -> UInt64? {
         let end = end.load(ordering: .acquiring)
         guard chunks.lowerBound < end else { return nil }
-        let last = min(chunks.upperBound, end - 1)
-        var word = chunks.lowerBound / 64
-        var bits = words[Int(word)].load(ordering: .acquiring) & Self.mask(from: chunks.lowerBound % 64, through: 63)
-        while bits == 0 {
-            word += 1
-            guard word <= last / 64 else { return nil }
-            bits = words[Int(word)].load(ordering: .acquiring)
-        }
-        let found = word * 64 + UInt64(bits.trailingZeroBitCount)
-        return found <= last ? found : nil
+        return WordSpan(chunks.lowerBound...min(chunks.upperBound, end - 1)).firstSet(in: UnsafePointer(words))
     }
 
     /// Sets or clears the bits of `chunks`, ignoring those past the end. One thread at a time.
@@ -68,20 +60,6 @@ struct ChunkBitmap: ~Copyable, @unchecked Sendable {
         guard chunks.lowerBound < count else { return }
         let last = min(chunks.upperBound, count - 1)
         if value, last >= end.load(ordering: .relaxed) { end.store(last + 1, ordering: .releasing) }
-        for word in (chunks.lowerBound / 64)...(last / 64) {
-            let mask = Self.mask(
-                from: word == chunks.lowerBound / 64 ? chunks.lowerBound % 64 : 0,
-                through: word == last / 64 ? last % 64 : 63)
-            if value {
-                words[Int(word)].bitwiseOr(mask, ordering: .releasing)
-            } else {
-                words[Int(word)].bitwiseAnd(~mask, ordering: .releasing)
-            }
-        }
-    }
-
-    /// The bits `first` to `last` of a word, both at most 63.
-    private static func mask(from first: UInt64, through last: UInt64) -> UInt64 {
-        (.max &<< first) & (.max &>> (63 - last))
+        WordSpan(chunks.lowerBound...last).set(value, in: words)
     }
 }

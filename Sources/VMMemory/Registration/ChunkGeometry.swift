@@ -25,23 +25,17 @@ struct ChunkGeometry: Sendable {
 
     /// The addresses of a chunk.
     func range(of chunk: UInt64) -> MemoryRange {
+        // A chunk is a power of two of bytes, and at least a page: it begins and ends with one.
         let start = chunk << shift
-        return Pages(start: GuestAddress(start), last: GuestAddress(start + (1 << shift) - 1)).range
+        return MemoryRange(
+            uncheckedFrom: GuestAddress(start), through: GuestAddress(start + (1 << shift) - 1))
     }
 
     /// `range`, which is in the guest's address space, as it is registered.
     func registrationRange(of range: MemoryRange) -> MemoryRange {
-        Pages(
-            start: GuestAddress(range.start.rawValue + offset), last: GuestAddress(range.last.rawValue + offset)
-        ).range
+        // The offset is a multiple of the page size, and no sum passes 2^64: pages remain pages, in the same order.
+        MemoryRange(
+            uncheckedFrom: GuestAddress(range.start.rawValue + offset),
+            through: GuestAddress(range.last.rawValue + offset))
     }
-}
-
-/// Whole pages in the right order because of how they were computed, where the initialisers of `MemoryRange` would have
-/// to check and throw.
-private struct Pages: AddressInterval {
-    let start: GuestAddress
-    let last: GuestAddress
-
-    var range: MemoryRange { enclosingRange(alignedTo: .size4K) }
 }

@@ -12,7 +12,7 @@ struct DisjointRanges: Hashable, Sendable {
 
     /// Those that share an address with `range`, whole.
     func overlapping(_ range: MemoryRange) -> ArraySlice<MemoryRange> {
-        let first = index { $0.last >= range.start }
+        let first = ranges.partitioningIndex { $0.last >= range.start }
         return ranges[first...].prefix { $0.start <= range.last }
     }
 
@@ -28,7 +28,7 @@ struct DisjointRanges: Hashable, Sendable {
 
     /// Adds a range that overlaps none.
     mutating func insert(_ range: MemoryRange) {
-        ranges.insert(range, at: index { $0.start > range.start })
+        ranges.insert(range, at: ranges.partitioningIndex { $0.start > range.start })
     }
 
     /// Takes `range` out; ranges that reach past it keep the rest.
@@ -36,16 +36,5 @@ struct DisjointRanges: Hashable, Sendable {
         let affected = overlapping(range)
         let rests = affected.flatMap { $0.subtracting(CollectionOfOne(range)) }
         ranges.replaceSubrange(affected.indices, with: rests)
-    }
-
-    /// The index of the first range of which `isMet` holds; it must hold of all above that as well.
-    private func index(_ isMet: (MemoryRange) -> Bool) -> Int {
-        var low = 0
-        var high = ranges.count
-        while low < high {
-            let middle = (low + high) / 2
-            if isMet(ranges[middle]) { high = middle } else { low = middle + 1 }
-        }
-        return low
     }
 }

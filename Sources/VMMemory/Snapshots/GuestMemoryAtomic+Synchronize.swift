@@ -13,7 +13,7 @@ extension GuestMemoryAtomic {
     /// replaced, and of the one in force. Later ones it does not wait for.
     ///
     /// So it is also the barrier after a change that readers learn of in another way than by a new map, such as a bit
-    /// cleared in an access bitmap: on return nobody acts on the old value any more. What snapshots were made into by
+    /// set in an access bitmap: on return nobody acts on the old value any more. What snapshots were made into by
     /// `retained()`, and pages that are locked, it does not wait for.
     ///
     /// It may be called while the map is locked, and by listeners. A snapshot that the calling thread was passed by

@@ -1,8 +1,9 @@
 import CTryCopy
+import CTryCopy.Vectors
 
-/// The three copies, which differ only in the operands they guard.
+/// The two copies, which differ only in the operand they guard.
 enum Copying: CaseIterable {
-    case into, outOf, between
+    case into, outOf
 
     func copy(
         to destination: UnsafeMutableRawPointer, from source: UnsafeRawPointer, _ count: Int
@@ -10,12 +11,11 @@ enum Copying: CaseIterable {
         switch self {
         case .into: ctrycopy_copy_in(destination, source, count)
         case .outOf: ctrycopy_copy_out(destination, source, count)
-        case .between: ctrycopy_move(destination, source, count)
         }
     }
 
-    var guardsSource: Bool { self != .outOf }
-    var guardsDestination: Bool { self != .into }
+    var guardsSource: Bool { self == .into }
+    var guardsDestination: Bool { self == .outOf }
 }
 
 /// Which registers long copies and fills use. The choice holds for the whole process.

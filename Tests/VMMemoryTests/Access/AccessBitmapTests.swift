@@ -4,7 +4,8 @@ import TestSupport
 import Testing
 import VMAddressSpace
 import VMDirtyBitmap
-import VMMemory
+
+@testable import VMMemory
 
 @Suite("Access bitmaps", .timeLimit(.minutes(1)))
 struct AccessBitmapTests {
@@ -16,16 +17,16 @@ struct AccessBitmapTests {
         private let firstBit: UInt64
         private let wordCount: Int
 
-        /// - Parameter allowed: pages; all bits that stand for none are set.
+        /// - Parameter allowed: pages; all bits that stand for none are clear.
         init(firstBit: UInt64, allowed: Set<Int>) throws {
             pages = try AccessPages(pages: 16)
             self.firstBit = firstBit
             wordCount = Int(firstBit) / 64 + 2
             words = .allocate(capacity: wordCount)
-            for index in 0..<wordCount { (words + index).initialize(to: Atomic(.max)) }
+            for index in 0..<wordCount { (words + index).initialize(to: Atomic(0)) }
             for page in 0..<16 where !allowed.contains(page) {
                 let bit = Int(firstBit) + page
-                words[bit / 64].bitwiseAnd(~(1 << (bit % 64)), ordering: .relaxed)
+                words[bit / 64].bitwiseOr(1 << (bit % 64), ordering: .relaxed)
             }
         }
 
@@ -34,7 +35,7 @@ struct AccessBitmapTests {
         var mapping: UnsafeMutableRawPointer? { pages.base }
         var byteCount: UInt64 { pages.byteCount }
         var accessBitmap: AccessBitmap? {
-            AccessBitmap(readable: UnsafePointer(words), writable: UnsafePointer(words), firstBit: firstBit)
+            AccessBitmap(unreadable: UnsafePointer(words), unwritable: UnsafePointer(words), firstBit: firstBit)
         }
     }
 
@@ -99,7 +100,8 @@ struct AccessBitmapTests {
             var accessBitmap: AccessBitmap? {
                 let all = none.accessBitmap
                 return AccessBitmap(
-                    readable: restrictsWrites ? nil : all.readable, writable: restrictsWrites ? all.writable : nil)
+                    unreadable: restrictsWrites ? nil : all.unreadable,
+                    unwritable: restrictsWrites ? all.unwritable : nil)
             }
         }
         let memory = try AccessMemory.make([
@@ -140,6 +142,45 @@ struct AccessBitmapTests {
         }
         #expect((0..<0x80).allSatisfy { rights($0) == all })
         try PagePermissions(byteCount: 0).set([], offset: 0, count: 1)
+    }
+
+    @Test("Rights to 64 TiB cost memory where pages are restricted alone")
+    func lazy() throws {
+        let permissions = try PagePermissions(byteCount: 1 << 46)
+        let (fresh, restricted): (Int, Int)
+        fresh = try permissions.storage.residentByteCount()
+        permissions.set(.read, offset: 1 << 45, count: 1 << 20)
+        // A page of bits, which the host may have made a huge one.
+        restricted = try permissions.storage.residentByteCount()
+        #expect(fresh == 0)
+        #expect((1...2 << 20).contains(restricted))
+        let bits = permissions.accessBitmap
+        let allowed = [false, true].map { bits.allowedPrefix(1 << 44, 1 << 45, isWrite: $0) }
+        #expect(allowed == [1 << 45, 1 << 44])
+        #expect(bits.allowedPrefix(1 << 45 - 1, 2, isWrite: true) == 1)
+        #expect(bits.allowedPrefix(1 << 45 + 1 << 20, 1 << 44, isWrite: true) == 1 << 44)
+    }
+
+    @Test("Rights are those of a list of pages, whatever ranges they were set for", arguments: 0..<4 as Range<UInt64>)
+    func model(_ seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        let pageCount = 300
+        let permissions = try PagePermissions(byteCount: UInt64(pageCount) << 12)
+        let bits = permissions.accessBitmap
+        var model = [PagePermissions.Rights](repeating: [.read, .write], count: pageCount)
+        for _ in 0..<200 {
+            let first = Int.random(in: 0..<pageCount, using: &random)
+            let pages = first..<Int.random(in: (first + 1)...pageCount, using: &random)
+            let rights = PagePermissions.Rights(rawValue: UInt8.random(in: 0...3, using: &random))
+            permissions.set(rights, offset: UInt64(first) << 12 + 0xfff, count: UInt64(pages.count - 1) << 12 + 1)
+            for page in pages { model[page] = rights }
+            let start = Int.random(in: 0..<pageCount, using: &random)
+            for (kind, isWrite) in [(PagePermissions.Rights.read, false), (.write, true)] {
+                let end = model[start...].firstIndex { !$0.contains(kind) } ?? pageCount
+                let found = bits.allowedPrefix(UInt64(start) << 12, UInt64(pageCount - start) << 12, isWrite: isWrite)
+                #expect(found == UInt64(end - start) << 12)
+            }
+        }
     }
 
     @Test("Synchronize waits for an access that saw the old rights")

@@ -26,7 +26,7 @@ struct DirtyMarkingTests {
             "lock",
             { memory, address in
                 let locked = try memory.lock(address, count: 2, for: .writing)
-                locked.pieces[0].bytes[0] = 1
+                locked.withBytes(ofPiece: 0) { $0[0] = 1 }
             }
         ),
         ("probe", { try $0.probe($1, count: 2, for: .writing) }),

@@ -83,7 +83,7 @@ struct GuestMemoryContractTests {
             try memory.load(address, as: Void.self)
             try memory.probe(address, count: 0, for: .writing)
             let locked = try memory.lock(address, count: 0, for: .writing)
-            let pieceCount = locked.pieces.count
+            let pieceCount = locked.pieceCount
             #expect(pieceCount == 0)
             #expect(memory.contains(address, count: 0))
         }

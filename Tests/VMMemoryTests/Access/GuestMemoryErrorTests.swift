@@ -23,6 +23,11 @@ struct GuestMemoryErrorTests {
         #expect(
             try says { _ = try memory.read(GuestAddress(0), count: -1) }
                 == "cannot read 0 bytes of guest memory at 0x0: the number of bytes is negative")
+        let large = try GuestMemory(anonymous: [AccessMemory.range(0, 128 << 20)])
+        #expect(
+            try says { _ = try large.read(GuestAddress(0x1000), count: 64 << 20 + 1) }
+                == "cannot read 67108865 bytes of guest memory at 0x1000: at most 67108864 bytes go into an array; "
+                + "read them into a buffer")
     }
 
     @Test("A handle is called by its name, and addresses are the guest's")

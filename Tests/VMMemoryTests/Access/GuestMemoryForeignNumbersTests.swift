@@ -100,6 +100,31 @@ struct GuestMemoryForeignNumbersTests {
         }
     }
 
+    @Test("More than the host can have is not read into an array, however much memory there is")
+    func tooLongForAnArray() throws {
+        // Nothing of it is mapped.
+        let count: UInt64 = 1 << 46
+        let space = try SparseMapping(byteCount: count)
+        let memory = try AccessMemory.make([AccessMemory.region(0, space)])
+        let limit = GuestMemory.longestArray
+        for count in [Int(count), Int(count) - 1, limit + 1] {
+            let error = try AccessMemory.failure { _ = try memory.read(GuestAddress(0), count: count) }
+            #expect(error.kind == .tooLong(limit: UInt64(limit)))
+            #expect(error.count == UInt64(count))
+            #expect(error.failing == GuestAddress(0))
+        }
+        let past = try AccessMemory.failure { _ = try memory.read(GuestAddress(1), count: Int(count)) }
+        #expect(past.kind == .notMapped)
+        let calls = try AccessMemory.failure { _ = try makeEndless().read(GuestAddress(0x1000), count: .max) }
+        #expect(calls.kind == .tooLong(limit: UInt64(limit)))
+        let hole = try AccessMemory.failure { _ = try memory.read(GuestAddress(0), count: 0x1000) }
+        #expect(hole.kind == .fault(.protected))
+        try space.map(offset: 0, count: UInt64(limit), .anonymous)
+        try memory.store(7 as UInt8, at: GuestAddress(UInt64(limit) - 1))
+        let longest = try memory.read(GuestAddress(0), count: limit)
+        #expect(longest.count == limit && longest.last == 7)
+    }
+
     @Test("A range that passes 2^64 fails where memory ends first")
     func pastEnd() throws {
         let memory = try AccessMemory.make([

@@ -43,9 +43,11 @@ import VMMemory
     func options() throws {
         let memory = try GuestMemory(anonymous: [range(0, 0x8000)], options: .populate)
         let locked = try memory.lock(GuestAddress(0), count: 0x8000, for: .reading)
-        let pages = try #require(locked.pieces.first).bytes
-        var residency = [UInt8](repeating: 0, count: 8)
-        #expect(mincore(pages.baseAddress, pages.count, &residency) == 0)
-        #expect(residency.allSatisfy { $0 & 1 == 1 })
+        locked.withBytes(ofPiece: 0) { pages in
+            var residency = [UInt8](repeating: 0, count: 8)
+            #expect(pages.count == 0x8000)
+            #expect(mincore(pages.baseAddress, pages.count, &residency) == 0)
+            #expect(residency.allSatisfy { $0 & 1 == 1 })
+        }
     }
 }

@@ -24,9 +24,10 @@ struct LockLifetimeTests {
             try memory.map.update { map throws(RegionMapError) in try map.removing(range).map }
             try memory.map.synchronize()
             #expect(!memory.contains(GuestAddress(0x1000), count: 1))
-            locked.pieces[0].bytes.initializeMemory(as: UInt8.self, repeating: 0x5a)
-            let last = locked.pieces[0].bytes[0xfff]
-            #expect(last == 0x5a)
+            locked.withBytes(ofPiece: 0) { bytes in
+                bytes.initializeMemory(as: UInt8.self, repeating: 0x5a)
+                #expect(bytes.count == 0x1000 && bytes[0xfff] == 0x5a)
+            }
             #expect(backing != nil)
             #expect(!marks.isDirty(at: 0))
         }
@@ -46,7 +47,7 @@ struct LockLifetimeTests {
         try onThreads([
             {
                 guard let locked = holder.slot.withLock({ $0.take() }) else { throw AccessFailure("no lock") }
-                guard locked.pieces.count == 1 else { throw AccessFailure("a lock without a piece") }
+                guard locked.pieceCount == 1 else { throw AccessFailure("a lock without a piece") }
             }
         ])
         #expect(log.events.last == .unlock("a", offset: 0, count: 1))
@@ -65,9 +66,10 @@ struct LockLifetimeTests {
         @Sendable func lockRepeatedly(_ index: Int) throws {
             while signal.isRunning {
                 let locked = try memory.lock(GuestAddress(0xff8), count: 0x10, for: .writing)
-                guard locked.pieces.map(\.bytes.count) == [8, 8] else { throw AccessFailure("pieces of wrong lengths") }
-                locked.pieces[0].bytes[index] = 1
-                locked.pieces[1].bytes[index] = 1
+                guard locked.mapPieces({ $0.byteCount }) == [8, 8] else {
+                    throw AccessFailure("pieces of wrong lengths")
+                }
+                locked.forEachPiece { piece in piece.withUnsafeMutableBytes { $0[index] = 1 } }
             }
         }
         try onThreads([

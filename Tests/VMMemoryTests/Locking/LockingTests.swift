@@ -19,7 +19,7 @@ struct LockingTests {
     }
 
     private func parts(_ locked: borrowing LockedMemory) -> [Part] {
-        locked.pieces.map { Part($0.address.rawValue, $0.bytes.count) }
+        locked.mapPieces { Part($0.address.rawValue, $0.byteCount) }
     }
 
     /// Two adjoining regions of two pages, `a` of the first two of its four, `b` of the last two, and `c` apart.
@@ -57,15 +57,17 @@ struct LockingTests {
         let pattern = AccessMemory.pattern(0x1000)
         try memory.write(pattern, at: GuestAddress(0x1800))
         let locked = try memory.lock(GuestAddress(0x1800), count: 0x1000, for: .writing)
-        let found = locked.pieces.flatMap { Array($0.bytes) }
-        #expect(found == pattern)
-        locked.pieces[1].bytes[3] = 0xab
+        let found = locked.mapPieces { $0.withUnsafeMutableBytes { Array($0) } }
+        #expect(Array(found.joined()) == pattern)
+        locked.withBytes(ofPiece: 1) { $0[3] = 0xab }
         #expect(try memory.load(GuestAddress(0x2003)) as UInt8 == 0xab)
         let memoryOfPart = try memory.subrange(#require(AddressRange(start: GuestAddress(0x1900), count: 0x80)))
         let part = try memoryOfPart.lock(GuestAddress(0x10), count: 0x70, for: .reading)
-        let (address, piece) = (part.pieces[0].address, Array(part.pieces[0].bytes))
-        #expect(address == GuestAddress(0x1910))
-        #expect(piece == Array(pattern[0x110..<0x180]))
+        let (addresses, pieces) = (
+            part.mapPieces { $0.address }, part.mapPieces { $0.withUnsafeMutableBytes { Array($0) } }
+        )
+        #expect(addresses == [GuestAddress(0x1910)])
+        #expect(pieces == [Array(pattern[0x110..<0x180])])
     }
 
     @Test("Frames that follow one another, in the guest and in one region, are one piece")
@@ -85,7 +87,7 @@ struct LockingTests {
             ])
         log.clear()
         let none = try memory.lock(frames: [], for: .writing)
-        let count = none.pieces.count
+        let count = none.pieceCount
         #expect(count == 0)
         #expect(log.events.isEmpty)
     }
@@ -115,7 +117,7 @@ struct LockingTests {
         do {
             let locked = try memory.lock(GuestAddress(0x3fff), count: 0x1002, for: .writing)
             #expect(dirty() == [])
-            locked.pieces[1].markWritten()
+            locked.forEachPiece { if $0.address == GuestAddress(0x5000) { $0.markWritten() } }
             #expect(dirty() == [4])
             locked.markWritten()
             #expect(dirty() == [2, 3, 4])

@@ -6,6 +6,10 @@ struct PageExtent: Hashable, Sendable {
 
     var offset: Int { Int(bytes.lowerBound) }
     var count: Int { bytes.count }
+    /// The numbers of its pages of 4 KiB.
+    var pageNumbers: Range<UInt64> {
+        bytes.lowerBound >> PageSize.size4K.shift..<bytes.upperBound >> PageSize.size4K.shift
+    }
 
     /// - Parameters:
     ///   - limit: the length of what the range lies in, at most `Int.max`, so that whatever passes is an `Int`.

@@ -45,7 +45,7 @@ public struct HostMapping: ~Copyable, @unchecked Sendable {
 
     /// Maps zeroed pages that this mapping alone has. They are provided as they are first touched.
     ///
-    /// - Parameter count: in bytes, a multiple of 4096.
+    /// - Parameter count: in bytes, a multiple of 4 KiB.
     /// - Throws: `empty`, `misaligned`, `outOfBounds`, `tooManyMappings`; `system` with what mmap(2) says, `ENOMEM`
     ///   above all.
     public init(

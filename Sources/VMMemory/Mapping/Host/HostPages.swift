@@ -1,5 +1,6 @@
 import Glibc
 import SystemPackage
+import VMAddressSpace
 import VMHost
 
 /// A run of mapped pages, for the calls that change or look at them. It owns nothing.
@@ -38,7 +39,7 @@ struct HostPages {
 
     /// How many bytes of the range have a page in memory; for a file, whether or not this mapping has touched it.
     func residentByteCount() throws(Errno) -> Int {
-        let pageSize = 4096
+        let pageSize = Int(PageSize.size4K.bytes)
         var resident = 0
         var errno = Errno(rawValue: 0)
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 4096) { states in

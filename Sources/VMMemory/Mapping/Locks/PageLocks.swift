@@ -1,3 +1,4 @@
+import VMAddressSpace
 import VMHost
 
 /// Which pages are locked: in use by a device or a kernel that was given their address, so that they must stay as they
@@ -93,7 +94,8 @@ public final class PageLocks: Sendable {
 
     /// The bytes of pages, up to the start of the last page below 2^64.
     static func bytes(_ pages: Range<UInt64>) -> Range<UInt64> {
-        let last = UInt64.max >> 12
-        return min(pages.lowerBound, last) << 12..<min(pages.upperBound, last) << 12
+        let shift = PageSize.size4K.shift
+        let last = UInt64.max >> shift
+        return min(pages.lowerBound, last) << shift..<min(pages.upperBound, last) << shift
     }
 }

@@ -61,18 +61,8 @@ struct MappedPieces {
     }
 
     private func indices(overlapping range: Range<UInt64>) -> Range<Int> {
-        let start = firstIndex { $0.range.upperBound > range.lowerBound }
-        let end = firstIndex { $0.range.lowerBound >= range.upperBound }
+        let start = all.partitioningIndex { $0.range.upperBound > range.lowerBound }
+        let end = all.partitioningIndex { $0.range.lowerBound >= range.upperBound }
         return start..<max(start, end)
-    }
-
-    /// The first piece for which `condition` holds, given that it then holds for all that follow.
-    private func firstIndex(where condition: (MappedPiece) -> Bool) -> Int {
-        var (low, high) = (0, all.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if condition(all[middle]) { high = middle } else { low = middle + 1 }
-        }
-        return low
     }
 }

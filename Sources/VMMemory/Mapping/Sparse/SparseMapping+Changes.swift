@@ -1,7 +1,7 @@
 import SystemPackage
 import VMAddressSpace
 
-/// Changes. Offsets are in bytes from the start of the reservation; offsets and lengths are multiples of 4096, or of the
+/// Changes. Offsets are in bytes from the start of the reservation; offsets and lengths are multiples of 4 KiB, or of the
 /// huge pages' size where they cut such pages.
 ///
 /// Those that take pages away (all but a `map` where nothing was) wait up to `timeout` for locked ones. Others can lock

@@ -13,7 +13,7 @@ extension SparseMapping {
         check: (MappedPieces) throws(HostMemoryError) -> Bool,
         apply: (inout MappedPieces) throws(HostMemoryError) -> Void
     ) throws(HostMemoryError) {
-        let numbers = extent.bytes.lowerBound >> 12..<extent.bytes.upperBound >> 12
+        let numbers = extent.pageNumbers
         var deadline: MonotonicTime?
         while true {
             let locked = try table.withLock { (table) throws(HostMemoryError) -> Range<UInt64>? in

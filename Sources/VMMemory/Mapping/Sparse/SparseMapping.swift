@@ -41,7 +41,7 @@ public final class SparseMapping: @unchecked Sendable {
     /// Reserves `byteCount` bytes, which cost nothing until something is mapped there. A page right below and one right
     /// above are reserved with them, and never mapped.
     ///
-    /// - Parameter byteCount: a multiple of 4096; x86-64 has 2^47 bytes in all.
+    /// - Parameter byteCount: a multiple of 4 KiB; x86-64 has 2^47 bytes in all.
     /// - Throws: `empty`, `misaligned`, `outOfBounds`, `tooManyMappings`; `system` with `ENOMEM` where there are not that
     ///   many addresses in one run.
     public init(byteCount: UInt64) throws(HostMemoryError) {

@@ -1,7 +1,7 @@
 /// The dirty pages of a walk as runs: ascending, disjoint, none touching the next.
 @frozen
 @usableFromInline
-struct PageRuns<Access: WordAccess>: IteratorProtocol {
+struct DirtyPageRuns<Access: WordAccess>: IteratorProtocol {
     @usableFromInline var walk: DirtyWordWalk<Access>
     /// What is left of the word that the walk gave last.
     @usableFromInline var word = DirtyWord(firstPage: 0, bits: 0)
@@ -40,7 +40,7 @@ struct PageRuns<Access: WordAccess>: IteratorProtocol {
     }
 }
 
-extension PageRuns where Access == Taking {
+extension DirtyPageRuns where Access == Taking {
     /// The next runs, as many as there is room for.
     /// - Returns: how many were there.
     @inlinable
