@@ -80,8 +80,8 @@ extension VirtualMachine {
             guard words.count >= slot.dirtyLogWordCount else {
                 throw .call(
                     .getDirtyLog, .invalidArgument,
-                    about: "slot \(id.rawValue), \(slot.range), has a log of \(slot.dirtyLogWordCount) words, for which "
-                        + "there are \(words.count)")
+                    about: "slot \(id.rawValue), \(slot.range), has a log of \(slot.dirtyLogWordCount) words, not "
+                        + "\(words.count)")
             }
             var log = kvm_dirty_log()
             log.slot = id.rawValue
