@@ -66,7 +66,7 @@ let package = Package(
         .testTarget(
             name: "VMMemoryTests",
             dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyBitmap", "VMHost", "VMMemory", system]),
-        .testTarget(name: "KVMTests", dependencies: ["CKVM", "KVM", "VMAddressSpace", system]),
+        .testTarget(name: "KVMTests", dependencies: ["CKVM", "KVM", "TestSupport", "VMAddressSpace", system]),
         .testTarget(
             name: "VMBootTests", dependencies: ["VMAddressSpace", "VMBoot", "VMDirtyBitmap", "VMMemory", system]),
         .testTarget(name: "VMDevicesTests", dependencies: ["TestSupport", "VMDevices"]),
@@ -74,7 +74,7 @@ let package = Package(
             name: "VMMachineTests",
             dependencies: [
                 "CKVM", "KVM", "TestSupport", "VMAddressSpace", "VMBoot", "VMDevices", "VMHost", "VMMachine",
-                "VMMemory",
+                "VMMemory", "VMRegions", system,
             ]),
 
         // Tests that need a host with KVM; they say so and skip where there is none.
@@ -84,8 +84,7 @@ let package = Package(
             name: "VMMachineHostTests",
             dependencies: [
                 "BuiltInGuests", "KVM", "TestSupport", "VMAddressSpace", "VMBoot", "VMDevices", "VMDirtyBitmap",
-                "VMMachine",
-                "VMMemory",
+                "VMMachine", "VMMemory", "VMRegions",
             ]),
         .testTarget(name: "VMMHostTests", dependencies: ["BuiltInGuests", "TestSupport"]),
     ],

@@ -116,4 +116,56 @@ struct MemorySlotTests {
         #expect(access.isWrite && access.address == 0x2000 && access.value == 0x77 && access.size == 1)
         #expect(try bare.memory.read(GuestAddress(0x2000), count: 1) == [0])
     }
+
+    @Test func theDirtyLogHasThePagesTheGuestWroteOnce() throws {
+        // mov byte [0x2000], 0x77; mov byte [0x5fff], 0x77; hlt
+        let bare = try BareVM(code: [0xc6, 0x06, 0x00, 0x20, 0x77, 0xc6, 0x06, 0xff, 0x5f, 0x77, 0xf4])
+        try bare.vm.setMemorySlotFlags(bare.slot, .logDirtyPages)
+        guard case .halt = try bare.vcpu.run() else {
+            Issue.record("the guest did not run to its end")
+            return
+        }
+        #expect(try dirtyLog(of: bare, room: 2) == [0b10_0100, .max])
+        #expect(try dirtyLog(of: bare, room: 2) == [0, .max])
+    }
+
+    @Test func onlySlotsThatLogHaveALog() throws {
+        let bare = try BareVM(code: [0xf4])
+        #expect(throws: KVMError.self) { try dirtyLog(of: bare, room: 1) }
+        try bare.vm.setMemorySlotFlags(bare.slot, .logDirtyPages)
+        #expect(try dirtyLog(of: bare, room: 1) == [0])
+        try bare.vm.removeMemorySlot(bare.slot)
+        #expect {
+            try dirtyLog(of: bare, room: 1)
+        } throws: { error in
+            guard case .call(.getDirtyLog, .noSuchFileOrDirectory, _)? = error as? KVMError else { return false }
+            return true
+        }
+    }
+
+    @Test func aBufferTooSmallForALogIsRefused() throws {
+        let vm = try KVMSystem().makeVirtualMachine()
+        var logging = slot(0, 65 * 0x1000)
+        logging.flags = .logDirtyPages
+        let id = try vm.addMemorySlot(logging)
+        #expect(logging.dirtyLogWordCount == 2)
+        var words: [UInt64] = [.max, .max]
+        #expect {
+            try words.withUnsafeMutableBufferPointer {
+                try vm.getDirtyLog(id, into: UnsafeMutableBufferPointer(rebasing: $0.prefix(1)))
+            }
+        } throws: { error in
+            guard case .call(.getDirtyLog, .invalidArgument, let about)? = error as? KVMError else { return false }
+            return about.contains("2 words")
+        }
+        #expect(words == [.max, .max])
+    }
+
+    private func dirtyLog(of bare: borrowing BareVM, room: Int) throws(KVMError) -> [UInt64] {
+        var words = [UInt64](repeating: .max, count: room)
+        try words.withUnsafeMutableBufferPointer { (words) throws(KVMError) in
+            try bare.vm.getDirtyLog(bare.slot, into: words)
+        }
+        return words
+    }
 }

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import VMAddressSpace
 
@@ -27,13 +28,31 @@ import VMAddressSpace
         #expect(table.insert(slot)?.rawValue == 0)
     }
 
-    @Test func aTableEmptiedFromTheTopStartsOver() {
-        var table = MemorySlotTable(limit: 2)
-        let first = table.insert(slot)!
-        let second = table.insert(slot)!
-        table[second] = nil
-        table[first] = nil
-        #expect(table.slots.isEmpty)
-        #expect(table.insert(slot) == first)
+    @Test func aFreedNumberCannotBeFreedAgain() {
+        var table = MemorySlotTable(limit: 4)
+        let id = table.insert(slot)!
+        table[id] = nil
+        table[id] = nil
+        #expect(table.insert(slot)?.rawValue == 0)
+        #expect(table.insert(slot)?.rawValue == 1)
+    }
+
+    @Test(arguments: [1, 2, 3, .random(in: 4...(.max))] as [UInt64])
+    func numbersAreAsFromASearchForTheLowest(_ seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        var table = MemorySlotTable(limit: 300)
+        var used = Set<UInt32>()
+        for _ in 0..<20_000 {
+            if Int.random(in: 0..<100, using: &random) < 52 {
+                let lowest = (0..<300 as Range<UInt32>).first { !used.contains($0) }
+                #expect(table.insert(slot)?.rawValue == lowest)
+                if let lowest { used.insert(lowest) }
+            } else {
+                let number = UInt32.random(in: 0..<300, using: &random)
+                table[MemorySlotID(rawValue: number)] = nil
+                used.remove(number)
+            }
+        }
+        #expect(Set(table.slots.indices.filter { table.slots[$0] != nil }.map(UInt32.init)) == used)
     }
 }

@@ -32,6 +32,7 @@ public enum KVMCall: String, Hashable, Sendable {
     case createVCPU = "KVM_CREATE_VCPU"
     case mapRunPage = "mmap of kvm_run"
     case setMemorySlot = "KVM_SET_USER_MEMORY_REGION"
+    case getDirtyLog = "KVM_GET_DIRTY_LOG"
     case setTSSAddress = "KVM_SET_TSS_ADDR"
     case setIdentityMapAddress = "KVM_SET_IDENTITY_MAP_ADDR"
     case createIRQChip = "KVM_CREATE_IRQCHIP"
@@ -110,6 +111,10 @@ extension KVMError: CustomStringConvertible {
         case (.createVM, .resourceBusy): "another hypervisor holds the processor's virtualization; stop it"
         case (_, .tooManyOpenFiles): "raise the limit on open files (ulimit -n)"
         case (.setMemorySlot, .fileExists): "another slot covers some of these guest addresses"
+        case (.setMemorySlot, .noSpace): "remove memory, or have it in fewer and larger pieces"
+        case (.setMemorySlot, .invalidArgument):
+            "a slot has up to \(MemorySlot.maximumPageCount) pages, at addresses that the processor has, and memory of this "
+                + "process behind it from a page's start"
         default: nil
         }
     }

@@ -1,0 +1,143 @@
+import KVM
+import VMAddressSpace
+
+/// The slots of a partition that are in the kernel. What fails is undone.
+struct InstalledSlots: Sendable {
+    /// Takes what a dirty log had: for each page of the range a bit, the first page in the lowest bit of the first word.
+    /// Bits past the last page are 0.
+    typealias DirtyPageSink = @Sendable (MemoryRange, UnsafeBufferPointer<UInt64>) -> Void
+
+    private let calls: any MemorySlotCalls
+    private let onDirtyPages: DirtyPageSink
+    private(set) var layout = SlotLayout()
+    /// Of each slot, by where it starts.
+    private var ids: [GuestAddress: MemorySlotID] = [:]
+    var counters = SlotCounters()
+    /// Room for a dirty log.
+    private var log: [UInt64] = []
+
+    init(_ calls: any MemorySlotCalls, onDirtyPages: @escaping DirtyPageSink) {
+        self.calls = calls
+        self.onDirtyPages = onDirtyPages
+    }
+
+    /// The slots with their numbers, by ascending address.
+    var slots: [(id: MemorySlotID, slot: MemorySlot)] {
+        layout.slots.compactMap { slot in ids[slot.range.start].map { ($0, slot) } }
+    }
+
+    // MARK: Changes
+
+    /// Removes slots and adds others. What the logs of those that go have is handed over first.
+    /// - Throws: nothing has changed then, unless the error says so.
+    mutating func carryOut(_ change: SlotChange) throws(SlotFailure) {
+        for slot in change.removed { try harvest(slot) }
+        var removed = 0
+        var added = 0
+        do throws(SlotFailure) {
+            for slot in change.removed {
+                try remove(slot)
+                removed += 1
+            }
+            for slot in change.added {
+                try add(slot)
+                added += 1
+            }
+        } catch {
+            throw undo(removed: change.removed.prefix(removed), added: change.added.prefix(added), after: error)
+        }
+    }
+
+    /// Removes those that can be removed.
+    mutating func removeAll() {
+        for slot in layout.slots { try? remove(slot) }
+    }
+
+    /// Undoes as much as can be, the last first: what cannot be put back must not keep others out.
+    private mutating func undo(
+        removed: ArraySlice<MemorySlot>, added: ArraySlice<MemorySlot>, after failure: SlotFailure
+    ) -> SlotFailure {
+        var failure = failure
+        for slot in added.reversed() {
+            failure.undo { () throws(SlotFailure) in
+                try remove(slot)
+                counters.stepsUndone += 1
+            }
+        }
+        for slot in removed.reversed() {
+            failure.undo { () throws(SlotFailure) in
+                try add(slot)
+                counters.stepsUndone += 1
+            }
+        }
+        return failure
+    }
+
+    private mutating func add(_ slot: MemorySlot) throws(SlotFailure) {
+        ids[slot.range.start] = try SlotFailure.wrap(.add, slot) { () throws(KVMError) in
+            try calls.addMemorySlot(slot)
+        }
+        layout.insert(slot)
+        counters.slotsAdded += 1
+    }
+
+    private mutating func remove(_ slot: MemorySlot) throws(SlotFailure) {
+        guard let id = ids[slot.range.start] else { return }
+        try SlotFailure.wrap(.remove, slot) { () throws(KVMError) in try calls.removeMemorySlot(id) }
+        ids[slot.range.start] = nil
+        layout.remove(slot)
+        counters.slotsRemoved += 1
+    }
+
+    // MARK: Dirty logs
+
+    /// Makes all slots that the guest can write log dirty pages, or stop it.
+    /// - Throws: nothing has changed then, unless the error says so.
+    mutating func setLogging(_ isOn: Bool) throws(SlotFailure) {
+        if !isOn { try harvest() }
+        for index in layout.slots.indices {
+            do throws(SlotFailure) {
+                try setLogging(isOn, at: index)
+            } catch {
+                var failure = error
+                for index in layout.slots.indices[..<index].reversed() {
+                    failure.undo { () throws(SlotFailure) in
+                        if try setLogging(!isOn, at: index) { counters.stepsUndone += 1 }
+                    }
+                }
+                throw failure
+            }
+        }
+        if !isOn { log = [] }
+    }
+
+    /// - Returns: whether that took a call.
+    @discardableResult
+    private mutating func setLogging(_ isOn: Bool, at index: Int) throws(SlotFailure) -> Bool {
+        let slot = layout.slots[index]
+        let flags = slot.loggingDirtyPages(isOn).flags
+        guard flags != slot.flags, let id = ids[slot.range.start] else { return false }
+        try SlotFailure.wrap(.setFlags, slot) { () throws(KVMError) in try calls.setMemorySlotFlags(id, flags) }
+        layout.setFlags(flags, at: index)
+        return true
+    }
+
+    /// Hands over what all dirty logs have.
+    mutating func harvest() throws(SlotFailure) {
+        for slot in layout.slots { try harvest(slot) }
+    }
+
+    private mutating func harvest(_ slot: MemorySlot) throws(SlotFailure) {
+        guard slot.flags.contains(.logDirtyPages), let id = ids[slot.range.start] else { return }
+        let count = slot.dirtyLogWordCount
+        if log.count < count { log = Array(repeating: 0, count: count) }
+        let pages = try log.withUnsafeMutableBufferPointer { (room) throws(SlotFailure) in
+            let words = UnsafeMutableBufferPointer(rebasing: room.prefix(count))
+            try SlotFailure.wrap(.readDirtyLog, slot) { () throws(KVMError) in try calls.getDirtyLog(id, into: words) }
+            let pages = words.reduce(0) { $0 + $1.nonzeroBitCount }
+            if pages > 0 { onDirtyPages(slot.range, UnsafeBufferPointer(words)) }
+            return pages
+        }
+        counters.pagesHarvested += UInt64(pages)
+    }
+}

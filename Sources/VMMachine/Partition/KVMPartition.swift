@@ -1,0 +1,93 @@
+import KVM
+import VMAddressSpace
+import VMHost
+import VMRegions
+
+/// A virtual machine of KVM's as a partition: guest memory as memory slots.
+///
+/// - Memory that goes on in the guest and on the host alike is one slot, as far as that disturbs nobody: what is mapped
+///   beside memory in force gets a slot of its own while the processors run, and becomes one with it at the next
+///   change that keeps them out.
+/// - The processors are kept out while a slot is replaced of which a part stays mapped, and while one goes that logs dirty
+///   pages: what is written after the log was read would be lost.
+/// - A slot that is the same before and after a change stays, also where the memory behind it is replaced: the kernel
+///   follows that by itself, and the processors are out.
+/// - `isExecutable` makes no difference, as slots have no such flag, and `prefetch` none either.
+///
+/// Any thread may use it, apart from those of vCPUs, which would wait for themselves; one call is made after another.
+public final class KVMPartition: Partition {
+    /// Keeps the processors of a VM out of the guest.
+    struct ProcessorGate: Sendable {
+        /// Returns once no vCPU runs.
+        let quiesce: @Sendable () -> Void
+        /// Lets them run again.
+        let resume: @Sendable () -> Void
+    }
+
+    public let name: String
+    /// Whether the host's KVM has `Capability.readOnlyMemory`.
+    private let hasReadOnlyMemory: Bool
+    let state: Monitor<SlotState>
+
+    /// - Parameters:
+    ///   - name: for errors and inspection.
+    ///   - calls: of the VM. It has no slots where this partition is to have some.
+    ///   - hasReadOnlyMemory: whether the host's KVM has `Capability.readOnlyMemory`.
+    ///   - gate: to the VM's processors.
+    ///   - onDirtyPages: takes what dirty logs had. It is called during a call of the partition, which it must not call
+    ///     in turn.
+    init(
+        name: String = "KVM", _ calls: any MemorySlotCalls, hasReadOnlyMemory: Bool, gate: ProcessorGate,
+        onDirtyPages: @escaping InstalledSlots.DirtyPageSink
+    ) {
+        self.name = name
+        self.hasReadOnlyMemory = hasReadOnlyMemory
+        self.state = Monitor(SlotState(InstalledSlots(calls, onDirtyPages: onDirtyPages), gate))
+    }
+
+    deinit {
+        state.withLock { $0.removeAll() }
+    }
+
+    public func begin(_ change: PartitionChange) throws(PartitionError) {
+        try perform { (state) throws(SlotStateError) in
+            try state.begin(change, try slots(for: change.mapped, isLogging: state.isLogging))
+        }
+    }
+
+    public func unmap(_ ranges: [MemoryRange]) throws(PartitionError) {
+        try perform { (state) throws(SlotStateError) in try state.unmap(ranges) }
+    }
+
+    public func map(_ mappings: [PartitionMapping]) throws(PartitionError) {
+        try perform { (state) throws(SlotStateError) in
+            try state.map(mappings, try slots(for: mappings, isLogging: state.isLogging))
+        }
+    }
+
+    public func end() {
+        state.withLock { $0.end() }
+    }
+
+    func perform<Result>(
+        _ body: (inout SlotState) throws(SlotStateError) -> Result
+    ) throws(PartitionError) -> Result {
+        do throws(SlotStateError) {
+            return try state.withLock(body)
+        } catch {
+            throw PartitionError(error, in: name)
+        }
+    }
+
+    private func slots(
+        for mappings: [PartitionMapping], isLogging: Bool
+    ) throws(SlotStateError) -> [MemorySlot] {
+        var slots: [MemorySlot] = []
+        slots.reserveCapacity(mappings.count)
+        for mapping in mappings {
+            guard mapping.isWritable || hasReadOnlyMemory else { throw .noReadOnlyMemory(mapping.range) }
+            slots.append(try MemorySlot(mapping).loggingDirtyPages(isLogging))
+        }
+        return slots
+    }
+}

@@ -1,0 +1,43 @@
+import KVM
+import VMAddressSpace
+
+extension MemorySlot {
+    /// The part of it in `other`, which it covers.
+    func part(in other: MemoryRange) -> MemorySlot {
+        MemorySlot(
+            range: other, hostAddress: hostAddress + UInt(other.start.rawValue - range.start.rawValue), flags: flags)
+    }
+
+    /// It with a dirty log or without. What the guest cannot write has none.
+    func loggingDirtyPages(_ isOn: Bool) -> MemorySlot {
+        var slot = self
+        if isOn, !flags.contains(.readOnly) {
+            slot.flags.insert(.logDirtyPages)
+        } else {
+            slot.flags.remove(.logDirtyPages)
+        }
+        return slot
+    }
+
+    /// It and `next` as one slot; nil where `next` does not go on where it ends, with the same flags, or where one slot
+    /// cannot have so many pages.
+    func merged(with next: MemorySlot) -> MemorySlot? {
+        guard range.endExclusive == next.range.start, flags == next.flags,
+            next.hostAddress > hostAddress, next.hostAddress - hostAddress == range.count,
+            range.pageCount + next.range.pageCount <= Self.maximumPageCount
+        else { return nil }
+        let both = MemoryRange(uncheckedFrom: range.start, through: next.range.last)
+        return MemorySlot(range: both, hostAddress: hostAddress, flags: flags)
+    }
+}
+
+extension [MemorySlot] {
+    /// Adds a slot above all others: to the last one, where the two can be one.
+    mutating func appendMerging(_ slot: MemorySlot) {
+        if let merged = last?.merged(with: slot) {
+            self[count - 1] = merged
+        } else {
+            append(slot)
+        }
+    }
+}

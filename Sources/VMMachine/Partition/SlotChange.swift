@@ -1,0 +1,90 @@
+import KVM
+import VMAddressSpace
+
+/// How to get from one layout to another: what goes, then what comes, each ascending.
+struct SlotChange: Hashable, Sendable {
+    var removed: [MemorySlot] = []
+    var added: [MemorySlot] = []
+}
+
+/// Why a layout cannot be changed so.
+enum SlotLayoutError: Error, Hashable, CustomStringConvertible {
+    /// There is no memory.
+    case notMapped(MemoryRange)
+    /// The second, which is there, is in the way of the first.
+    case occupied(MemoryRange, by: MemoryRange)
+    /// The second was asked for after the first, and does not begin above it.
+    case unordered(MemoryRange, MemoryRange)
+
+    var description: String {
+        switch self {
+        case .notMapped(let range): "no memory is mapped at \(range)"
+        case .occupied(let range, let other): "the memory mapped at \(other) is in the way of \(range)"
+        case .unordered(let first, let second): "\(second) comes after \(first) and does not begin above it"
+        }
+    }
+}
+
+extension SlotLayout {
+    /// What it takes to unmap `ranges`: the slots in them go, and of those that are not all in them, what is left comes
+    /// back. Takes time logarithmic in the number of slots.
+    /// - Parameter ranges: ascending and disjoint, all of each in slots.
+    func unmapping(_ ranges: [MemoryRange]) throws(SlotLayoutError) -> SlotChange {
+        try Self.checkOrder(ranges)
+        var change = SlotChange(removed: slots(overlapping: ranges, except: SlotLayout()))
+        for piece in RangeWalk(change.removed, ranges) {
+            switch piece.coverage {
+            case .left(let slot): change.added.append(slot.part(in: piece.range))
+            case .right: throw .notMapped(piece.range)
+            case .both: break
+            }
+        }
+        return change
+    }
+
+    /// What it takes to map `new`: as few slots as make them up, beside those that are there, which stay as they are.
+    /// Takes time logarithmic in the number of slots.
+    /// - Parameter new: ascending and disjoint, in no slot.
+    func mapping(_ new: [MemorySlot]) throws(SlotLayoutError) -> SlotChange {
+        try Self.checkOrder(new)
+        var change = SlotChange()
+        for slot in new {
+            if let obstacle = indices(overlapping: slot.range).first {
+                throw .occupied(slot.range, by: slots[obstacle].range)
+            }
+            change.added.appendMerging(slot)
+        }
+        return change
+    }
+
+    /// What it takes to get to `other`: no slot that is in both goes. Takes time linear in the number of slots.
+    func difference(to other: SlotLayout) -> SlotChange {
+        var change = SlotChange()
+        var old = slots[...]
+        var new = other.slots[...]
+        while true {
+            switch (old.first, new.first) {
+            case (nil, nil):
+                return change
+            case (let going?, let coming?) where going == coming:
+                old.removeFirst()
+                new.removeFirst()
+            case (let going?, let coming?) where going.range.start > coming.range.start:
+                change.added.append(coming)
+                new.removeFirst()
+            case (let going?, _):
+                change.removed.append(going)
+                old.removeFirst()
+            case (nil, let coming?):
+                change.added.append(coming)
+                new.removeFirst()
+            }
+        }
+    }
+
+    private static func checkOrder(_ elements: [some Ranged]) throws(SlotLayoutError) {
+        for (first, second) in zip(elements, elements.dropFirst()) where second.range.start <= first.range.last {
+            throw .unordered(first.range, second.range)
+        }
+    }
+}

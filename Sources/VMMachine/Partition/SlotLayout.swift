@@ -1,0 +1,97 @@
+import KVM
+import VMAddressSpace
+
+/// Guest memory as memory slots: ascending and disjoint. A pure value; what is computed here costs no call of the kernel.
+struct SlotLayout: Hashable, Sendable {
+    private(set) var slots: [MemorySlot] = []
+
+    /// How many slots begin below `address`.
+    private func count(below address: GuestAddress) -> Int {
+        var low = 0
+        var high = slots.count
+        while low < high {
+            let middle = (low + high) / 2
+            if slots[middle].range.start < address { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
+    /// The indices of the slots that have pages in `range`.
+    func indices(overlapping range: MemoryRange) -> Range<Int> {
+        var first = count(below: range.start)
+        if first > 0, slots[first - 1].range.last >= range.start { first -= 1 }
+        let end = range.endExclusive.map { count(below: $0) } ?? slots.count
+        return first..<end
+    }
+
+    /// The slots that have pages in `ranges`, which ascend, without those whose range a slot of `others` has.
+    func slots(overlapping ranges: [MemoryRange], except others: SlotLayout) -> [MemorySlot] {
+        var found: [MemorySlot] = []
+        var next = 0
+        for range in ranges {
+            let overlapping = indices(overlapping: range)
+            guard overlapping.upperBound > next else { continue }
+            for slot in slots[max(next, overlapping.lowerBound)..<overlapping.upperBound]
+            where !others.hasSlot(of: slot.range) {
+                found.append(slot)
+            }
+            next = overlapping.upperBound
+        }
+        return found
+    }
+
+    /// Whether there is a slot of exactly this range.
+    private func hasSlot(of range: MemoryRange) -> Bool {
+        let index = count(below: range.start)
+        return index < slots.count && slots[index].range == range
+    }
+
+    /// Puts a slot where there is none.
+    mutating func insert(_ slot: MemorySlot) {
+        slots.insert(slot, at: count(below: slot.range.start))
+    }
+
+    /// Takes a slot out that is there.
+    mutating func remove(_ slot: MemorySlot) {
+        let index = count(below: slot.range.start)
+        if index < slots.count, slots[index] == slot { slots.remove(at: index) }
+    }
+
+    /// Carries out a change that was computed for this layout.
+    mutating func apply(_ change: SlotChange) {
+        for slot in change.removed { remove(slot) }
+        for slot in change.added { insert(slot) }
+    }
+
+    /// Gives a slot other flags.
+    mutating func setFlags(_ flags: MemorySlot.Flags, at index: Int) {
+        slots[index].flags = flags
+    }
+
+    /// Makes all slots that the guest can write log dirty pages, or none.
+    mutating func setLogging(_ isOn: Bool) {
+        for index in slots.indices { slots[index] = slots[index].loggingDirtyPages(isOn) }
+    }
+}
+
+extension SlotLayout {
+    /// The same memory in as few slots as can be.
+    func coalesced() -> SlotLayout {
+        var merged: [MemorySlot] = []
+        merged.reserveCapacity(slots.count)
+        for slot in slots { merged.appendMerging(slot) }
+        return SlotLayout(slots: merged)
+    }
+
+    /// The slots that are in both.
+    func common(with other: SlotLayout) -> SlotLayout {
+        let gone = difference(to: other).removed
+        var rest = self
+        rest.slots = []
+        var next = gone.startIndex
+        for slot in slots {
+            if next < gone.endIndex, gone[next] == slot { next += 1 } else { rest.slots.append(slot) }
+        }
+        return rest
+    }
+}

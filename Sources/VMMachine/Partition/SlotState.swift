@@ -1,0 +1,173 @@
+import KVM
+import VMAddressSpace
+import VMRegions
+
+/// What a partition is to show the guest, and what it does show.
+///
+/// In a change that keeps the processors out the two differ for a while: slots that come back are left in, and what is
+/// left of slots that were cut comes with the memory that is mapped next. So no slot goes or comes in vain.
+struct SlotState: Sendable {
+    /// What the guest is to see.
+    private var planned = SlotLayout()
+    private(set) var installed: InstalledSlots
+    private let gate: KVMPartition.ProcessorGate
+    private var change: QuiescedChange?
+    private var isQuiesced = false
+    /// False once something could not be undone, until it is.
+    private var isSettled = true
+    private(set) var isLogging = false
+
+    init(_ installed: InstalledSlots, _ gate: KVMPartition.ProcessorGate) {
+        self.installed = installed
+        self.gate = gate
+    }
+}
+
+// MARK: The steps of a change
+
+extension SlotState {
+    mutating func begin(_ announced: PartitionChange, _ mapped: [MemorySlot]) throws(SlotStateError) {
+        do throws(SlotStateError) {
+            try settle()
+            let unmapping = try SlotStateError.wrap { () throws(SlotLayoutError) in
+                try planned.unmapping(announced.unmapped)
+            }
+            if needsQuiesce(unmapping) || announced.mapsAgain { quiesce() }
+            guard isQuiesced else { return }
+            var after = planned
+            after.apply(unmapping)
+            after.apply(try SlotStateError.wrap { () throws(SlotLayoutError) in try after.mapping(mapped) })
+            change = QuiescedChange(
+                announced: announced, before: planned, kept: planned.common(with: after.coalesced()))
+        } catch {
+            resume()
+            throw error
+        }
+    }
+
+    mutating func unmap(_ ranges: [MemoryRange]) throws(SlotStateError) {
+        let unmapping = try SlotStateError.wrap { () throws(SlotLayoutError) in try planned.unmapping(ranges) }
+        if needsQuiesce(unmapping) { quiesce() }
+        guard isQuiesced || !isSettled else {
+            try carryOut(unmapping)
+            planned.apply(unmapping)
+            return
+        }
+        var after = planned
+        after.apply(unmapping)
+        if let change, change.isFollowedByMap(after: ranges) {
+            try carryOut(SlotChange(removed: installed.layout.slots(overlapping: ranges, except: change.kept)))
+        } else {
+            after = target(after, isAnnounced: ranges == change?.announced.unmapped)
+            try reach(after)
+        }
+        planned = after
+    }
+
+    mutating func map(_ mappings: [PartitionMapping], _ slots: [MemorySlot]) throws(SlotStateError) {
+        let mapping = try SlotStateError.wrap { () throws(SlotLayoutError) in try planned.mapping(slots) }
+        guard isQuiesced || !isSettled else {
+            try carryOut(mapping)
+            planned.apply(mapping)
+            return
+        }
+        var after = planned
+        after.apply(mapping)
+        after = target(after, isAnnounced: mappings == change?.announced.mapped)
+        try reach(after)
+        planned = after
+    }
+
+    mutating func end() {
+        change = nil
+        if isQuiesced || !isSettled {
+            quiesce()
+            // What cannot be done now is tried again when the next change begins, which then says why.
+            isSettled = (try? reach(planned)) != nil
+        }
+        resume()
+    }
+
+    /// Removes what can be removed of all slots.
+    mutating func removeAll() {
+        installed.removeAll()
+        resume()
+    }
+
+    /// How memory is to be laid out in slots at the end of a change. What was announced is laid out anew as a whole: the
+    /// processors are out anyway, and slots that came one by one become one. What undoes it brings back what was there.
+    private func target(_ after: SlotLayout, isAnnounced: Bool) -> SlotLayout {
+        guard let change else { return after }
+        let coalesced = after.coalesced()
+        return !isAnnounced && coalesced == change.before.coalesced() ? change.before : coalesced
+    }
+}
+
+// MARK: The dirty log
+
+extension SlotState {
+    mutating func setLogging(_ isOn: Bool) throws(SlotStateError) {
+        guard isOn != isLogging else { return }
+        let wasQuiesced = isQuiesced
+        defer { if !wasQuiesced { resume() } }
+        if change == nil { try settle() }
+        // If it fails halfway the log is switched on again, with nothing written in between.
+        if !isOn { quiesce() }
+        try perform { (installed) throws(SlotFailure) in try installed.setLogging(isOn) }
+        planned.setLogging(isOn)
+        isLogging = isOn
+    }
+
+    mutating func harvest() throws(SlotStateError) {
+        try perform { (installed) throws(SlotFailure) in try installed.harvest() }
+    }
+}
+
+// MARK: What is done to the slots
+
+extension SlotState {
+    /// Whether vCPUs would see memory vanish that stays, or could write what no log has.
+    private func needsQuiesce(_ unmapping: SlotChange) -> Bool {
+        !unmapping.added.isEmpty || unmapping.removed.contains { $0.flags.contains(.logDirtyPages) }
+    }
+
+    private mutating func quiesce() {
+        guard !isQuiesced else { return }
+        gate.quiesce()
+        isQuiesced = true
+        installed.counters.quiesces += 1
+    }
+
+    private mutating func resume() {
+        guard isQuiesced else { return }
+        isQuiesced = false
+        gate.resume()
+    }
+
+    /// Does what could not be undone earlier.
+    private mutating func settle() throws(SlotStateError) {
+        guard !isSettled else { return }
+        quiesce()
+        try reach(planned)
+        isSettled = true
+    }
+
+    private mutating func reach(_ layout: SlotLayout) throws(SlotStateError) {
+        try carryOut(installed.layout.difference(to: layout))
+    }
+
+    private mutating func carryOut(_ change: SlotChange) throws(SlotStateError) {
+        try perform { (installed) throws(SlotFailure) in try installed.carryOut(change) }
+    }
+
+    private mutating func perform(
+        _ body: (inout InstalledSlots) throws(SlotFailure) -> Void
+    ) throws(SlotStateError) {
+        do throws(SlotFailure) {
+            try body(&installed)
+        } catch {
+            if !error.isUndone { isSettled = false }
+            throw .slot(error)
+        }
+    }
+}
