@@ -6,6 +6,8 @@ struct PageExtent: Hashable, Sendable {
 
     var offset: Int { Int(bytes.lowerBound) }
     var count: Int { bytes.count }
+    /// Of pages of 4096 bytes.
+    var pageNumbers: Range<UInt64> { bytes.lowerBound >> 12..<bytes.upperBound >> 12 }
 
     /// - Parameters:
     ///   - limit: the length of what the range lies in, at most `Int.max`, so that whatever passes is an `Int`.
