@@ -36,6 +36,18 @@ struct HostMemoryErrorTests {
                 wait until the devices that use it are done
                 """),
         Case(
+            error: HostMemoryError(.move, extent, .system(.noMemory)),
+            text: """
+                cannot move 0x1000 bytes at offset 0x2000: Cannot allocate memory (ENOMEM); \
+                the host is out of memory, or the process over a limit (ulimit -v, ulimit -d, vm.overcommit_memory)
+                """),
+        Case(
+            error: HostMemoryError(.moveTo, extent, .alreadyMapped(0x2000..<0x3000)),
+            text: """
+                cannot move pages to 0x1000 bytes at offset 0x2000: [0x2000, 0x3000) is mapped already; \
+                unmap it first
+                """),
+        Case(
             error: HostMemoryError(.map, extent, .alreadyMapped(0x2000..<0x3000)),
             text: """
                 cannot map 0x1000 bytes at offset 0x2000: [0x2000, 0x3000) is mapped already; \

@@ -17,6 +17,8 @@ extension HostMemoryError: CustomStringConvertible {
         case .reserve: "reserve \(bytes) of address space"
         case .map: "map \(subject)"
         case .unmap: "unmap \(subject)"
+        case .move: "move \(subject)"
+        case .moveTo: "move pages to \(subject)"
         case .protect: "change the protection of \(subject)"
         case .decommit: "decommit \(subject)"
         case .populate: "populate \(subject)"
@@ -62,7 +64,7 @@ extension HostMemoryError: CustomStringConvertible {
         case .fileIsNotReadable: "open it for reading, or for reading and writing"
         case .notAFile: "give the path of a regular file"
         case .copyOnWriteHugePages: "map it shared"
-        case .alreadyMapped: "unmap it first, or ask to replace it"
+        case .alreadyMapped: operation == .moveTo ? "unmap it first" : "unmap it first, or ask to replace it"
         case .locked: "wait until the devices that use it are done"
         case .tooFewHugePages(let size):
             "reserve some (sysctl vm.nr_hugepages, or "

@@ -9,6 +9,9 @@ public struct HostMemoryError: Error, Hashable, Sendable {
         case reserve
         case map
         case unmap
+        case move
+        /// As `move`, where the range is the one that pages were to be moved to.
+        case moveTo
         case protect
         case decommit
         case populate

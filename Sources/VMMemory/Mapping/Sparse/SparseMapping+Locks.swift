@@ -1,7 +1,7 @@
 import VMAddressSpace
 
-/// Locking pages. While a page is locked, `unmap`, `decommit`, a replacing `map` and a `protect` that allows less fail,
-/// or wait. Offsets and lengths are in bytes and need not be aligned: each page they touch is locked.
+/// Locking pages. While a page is locked, `unmap`, `move`, `decommit`, a replacing `map` and a `protect` that allows less
+/// fail, or wait. Offsets and lengths are in bytes and need not be aligned: each page they touch is locked.
 extension SparseMapping {
     /// Locks the pages of a range once more. Waits while a change takes them away.
     ///

@@ -13,23 +13,31 @@ extension SparseMapping {
         check: (MappedPieces) throws(HostMemoryError) -> Bool,
         apply: (inout MappedPieces) throws(HostMemoryError) -> Void
     ) throws(HostMemoryError) {
-        let numbers = extent.pageNumbers
-        var deadline: MonotonicTime?
-        while true {
-            let locked = try table.withLock { (table) throws(HostMemoryError) -> Range<UInt64>? in
+        try retryWhileLocked(extent, operation, waitingUpTo: timeout) { () throws(HostMemoryError) in
+            try table.withLock { (table) throws(HostMemoryError) -> Range<UInt64>? in
                 guard try check(table) else {
                     try apply(&table)
                     return nil
                 }
-                if let locked = locks.claim(numbers) { return locked }
-                defer { locks.release(numbers) }
+                if let locked = locks.claim(extent.pageNumbers) { return locked }
+                defer { locks.release(extent.pageNumbers) }
                 try apply(&table)
                 return nil
             }
-            guard let locked else { return }
+        }
+    }
+
+    /// Tries something again when pages are no longer locked that stood in its way.
+    /// - Parameter attempt: returns a run of pages that are locked; nil where it is done.
+    func retryWhileLocked(
+        _ extent: PageExtent, _ operation: HostMemoryError.Operation, waitingUpTo timeout: Duration,
+        _ attempt: () throws(HostMemoryError) -> Range<UInt64>?
+    ) throws(HostMemoryError) {
+        var deadline: MonotonicTime?
+        while let locked = try attempt() {
             // Not with the table's lock: others can change other pages meanwhile.
             deadline = deadline ?? .now.advanced(by: timeout)
-            guard timeout > .zero, let deadline, locks.waitUntilUnlocked(numbers, until: deadline) else {
+            guard timeout > .zero, let deadline, locks.waitUntilUnlocked(extent.pageNumbers, until: deadline) else {
                 throw HostMemoryError(operation, extent.asked, .locked(PageLocks.bytes(locked)))
             }
         }

@@ -8,7 +8,7 @@ import VMHost
 /// It is a class because it has several users by nature (the region map that changes it, the devices and partitions
 /// that reach through its addresses), and the addresses must stay reserved until the last is gone.
 ///
-/// **Changes** (`map`, `unmap`, `protect`, `decommit`) are taken one after another. Each replaces what is there in one
+/// **Changes** (`map`, `unmap`, `move`, `protect`, `decommit`) are taken one after another. Each replaces what is there in one
 /// step of the kernel's: other threads see the old pages or the new, and at no time are there addresses in the
 /// reservation that an mmap(2) of another thread could be given. All that can be checked is checked before anything
 /// changes; a change that fails leaves in force what was, except where it says otherwise.
@@ -16,8 +16,8 @@ import VMHost
 /// (Before Linux 6.12 the kernel can fail half-way when it runs out of memory for its own records. The addresses are then
 /// reserved anew; should another thread have been given them in between, they are lost to this reservation.)
 ///
-/// No change marks a dirty bitmap. Where what the guest sees becomes other than it was (`unmap`, `decommit`, a replacing
-/// `map`), whoever tracks the memory marks those pages after the change.
+/// No change marks a dirty bitmap. Where what the guest sees becomes other than it was (`unmap`, `move`, `decommit`, a
+/// replacing `map`), whoever tracks the memory marks those pages after the change.
 ///
 /// **Accesses** through `baseAddress` take no lock. An access to what is not mapped, or not so protected, is a
 /// `SIGSEGV`; one to a part of a file that was cut off since it was mapped is a `SIGBUS`.

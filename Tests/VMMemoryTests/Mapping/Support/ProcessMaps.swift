@@ -93,6 +93,11 @@ struct FilledMappings: ~Copyable {
         }
     }
 
+    /// Makes room for `count` mappings.
+    func makeRoom(for count: Int) {
+        munmap(base, count * 4096)
+    }
+
     deinit {
         munmap(base, Self.count)
     }

@@ -1,0 +1,45 @@
+import VMAddressSpace
+
+/// Moving memory with its contents.
+extension SparseMapping {
+    /// Moves the pages of a range to another reservation, or to other offsets of this one, where nothing is mapped. They
+    /// keep their contents, what they come from (of a file mapped copy-on-write, the copies as well) and, where no other is
+    /// given, their protection. The range that they leave is reserved again.
+    ///
+    /// Nobody finds other contents at either place than the pages', or a page at both: for a moment, an access to either
+    /// faults. It is a matter of the page tables alone, and takes about as long as unmapping.
+    ///
+    /// - Parameters:
+    ///   - count: in bytes; both offsets and it are multiples of 4096, or of the huge pages' size where there are some.
+    ///   - protection: for all of the pages; nil for what each has.
+    ///   - timeout: how long locked pages are waited for.
+    /// - Throws: `empty`, `misaligned`, `outOfBounds`; `notMapped` where nothing is mapped in some of the range; `locked`;
+    ///   `fileIsReadOnly` where writes would go to a file that is; `tooManyMappings`; `system` with what mremap(2) says. The
+    ///   operation is `moveTo` where the range to move to is at fault, `alreadyMapped` above all, and `move` elsewhere.
+    ///   Nothing has changed then, as far as the kernel has memory for its own records to undo what it has done.
+    ///
+    /// (Before Linux 5.7 for anonymous memory, 5.13 for files, and always for huge pages, the kernel gives up the addresses
+    /// that pages leave; they are reserved anew at once. Should another thread have been given them in between, they are
+    /// lost to this reservation.)
+    public func move(
+        offset: UInt64, count: UInt64, to other: SparseMapping, at otherOffset: UInt64,
+        protection: MemoryProtection? = nil, waitingUpTo timeout: Duration = .zero
+    ) throws(HostMemoryError) {
+        try move(
+            offset: offset, count: count, to: other, at: otherOffset, protection: protection, waitingUpTo: timeout,
+            support: .ofKernel)
+    }
+
+    /// - Parameter support: for tests, of an older kernel.
+    func move(
+        offset: UInt64, count: UInt64, to other: SparseMapping, at otherOffset: UInt64,
+        protection: MemoryProtection? = nil, waitingUpTo timeout: Duration = .zero, support: MoveSupport
+    ) throws(HostMemoryError) {
+        let relocation = Relocation(
+            from: self, try extent(.move, offset, count), to: other, try other.extent(.moveTo, otherOffset, count),
+            protection, support)
+        try retryWhileLocked(relocation.sourceExtent, .move, waitingUpTo: timeout) { () throws(HostMemoryError) in
+            try relocation.attempt()
+        }
+    }
+}
