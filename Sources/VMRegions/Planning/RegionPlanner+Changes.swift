@@ -6,8 +6,9 @@ extension RegionPlanner {
         switch change {
         case .add(let id, let name, let range, let priority):
             let region = Region(id: id, name: name, range: range, priority: priority)
-            guard index[id] == nil else { throw .numberInUse(id) }
+            try numbers.check(id)
             try checkPlace(of: region)
+            numbers.use(id)
             replace(id, with: region, &transaction)
         case .remove(let id):
             let region = try existing(id)
