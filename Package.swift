@@ -66,6 +66,7 @@ let package = Package(
         .testTarget(
             name: "VMMemoryTests",
             dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyBitmap", "VMHost", "VMMemory", system]),
+        .testTarget(name: "VMRegionsTests", dependencies: ["TestSupport", "VMAddressSpace", "VMRegions"]),
         .testTarget(name: "KVMTests", dependencies: ["CKVM", "KVM", "VMAddressSpace", system]),
         .testTarget(name: "VMBootTests", dependencies: ["VMAddressSpace", "VMBoot", "VMMemory"]),
         .testTarget(name: "VMDevicesTests", dependencies: ["TestSupport", "VMDevices"]),
