@@ -66,6 +66,9 @@ let package = Package(
         .testTarget(
             name: "VMMemoryTests",
             dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyBitmap", "VMHost", "VMMemory", system]),
+        .testTarget(
+            name: "VMRegionsTests",
+            dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyBitmap", "VMMemory", "VMRegions", system]),
         .testTarget(name: "KVMTests", dependencies: ["CKVM", "KVM", "TestSupport", "VMAddressSpace", system]),
         .testTarget(
             name: "VMBootTests", dependencies: ["VMAddressSpace", "VMBoot", "VMDirtyBitmap", "VMMemory", system]),

@@ -22,8 +22,10 @@ public enum RegionError: Error, Hashable, Sendable {
 
     /// There is no region with this number (any more).
     case noSuchRegion(RegionID)
-    /// A new region would have the number of another.
+    /// A new region would have the number that another has, or had.
     case numberInUse(RegionID)
+    /// A new region would have a number that is not from `RegionPlanner.makeRegionID()`.
+    case foreignNumber(RegionID)
     /// There is no backing with this number (any more).
     case noSuchBacking(BackingID)
     /// The numbers make no range.
@@ -51,7 +53,8 @@ extension RegionError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .noSuchRegion(let id): "there is no region \(id)"
-        case .numberInUse(let id): "there is a region \(id) already"
+        case .numberInUse(let id): "there is or was a region \(id) already"
+        case .foreignNumber(let id): "\(id) is not a number that the planner made for a region"
         case .noSuchBacking(let id): "there is no backing \(id)"
         case .badRange(let name, let error): "region \"\(name)\": \(error)"
         case .overlap(let new, let existing):

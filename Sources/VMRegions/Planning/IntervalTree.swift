@@ -48,6 +48,8 @@ struct IntervalTree<Element: TreeInterval & Sendable>: Sendable {
     /// The first of the nodes that are free to be used again, linked by `left`.
     private var free: Index = 0
     private(set) var count = 0
+    /// How many elements are on the longest way down.
+    var height: Int { Int(nodes[Int(root)].height) }
 
     mutating func insert(_ element: Element) {
         let index = allocate(element)

@@ -6,8 +6,9 @@ extension RegionPlanner {
         switch change {
         case .add(let id, let name, let range, let priority):
             let region = Region(id: id, name: name, range: range, priority: priority)
-            guard index[id] == nil else { throw .numberInUse(id) }
+            try numbers.check(id)
             try checkPlace(of: region)
+            numbers.use(id)
             replace(id, with: region, &transaction)
         case .remove(let id):
             let region = try existing(id)
@@ -150,11 +151,15 @@ extension RegionPlanner {
         let lastInBacking = firstInBacking + (mapping.count - 1)
         var conflict: (offset: UInt64, region: RegionID)?
         backings.forEachUse(of: mapping.backing, firstInBacking, lastInBacking) { use in
-            let (first, last) = (max(use.first, firstInBacking), min(use.last, lastInBacking))
+            guard conflict == nil else { return }
+            var first = max(use.first, firstInBacking)
+            let last = min(use.last, lastInBacking)
             let offset = use.offset + (first - use.first)
-            let isReplaced =
-                use.region == region.id && offset >= mapping.offset && offset + (last - first) <= mapping.last
-            if conflict == nil, !isReplaced { conflict = (first, use.region) }
+            if use.region == region.id, mapping.offset...mapping.last ~= offset {
+                guard last - first > mapping.last - offset else { return }
+                first += mapping.last - offset + 1
+            }
+            conflict = (first, use.region)
         }
         guard let conflict, let other = index[conflict.region] else { return }
         throw .mappedTwice(

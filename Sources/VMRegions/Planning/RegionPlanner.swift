@@ -17,7 +17,7 @@ public struct RegionPlanner: Sendable {
     public private(set) var view = FlatView()
     var index = RegionIndex()
     var backings = BackingTable()
-    private var nextRegion: UInt64 = 1
+    var numbers = RegionNumbers()
 
     /// - Parameter addressWidth: clamped to 12 to 64.
     public init(policy: OverlapPolicy = .layered, addressWidth: Int = 64) {
@@ -31,11 +31,9 @@ public struct RegionPlanner: Sendable {
     /// A region by its number.
     public func region(_ id: RegionID) -> Region? { index[id] }
 
-    /// A number for a new region.
-    public mutating func makeRegionID() -> RegionID {
-        defer { nextRegion += 1 }
-        return RegionID(rawValue: nextRegion)
-    }
+    /// A number for a new region, which was never made before. It is spent when a plan adds the region, unless that is
+    /// undone.
+    public mutating func makeRegionID() -> RegionID { numbers.make() }
 
     // MARK: Backings
 
@@ -90,7 +88,10 @@ public struct RegionPlanner: Sendable {
     }
 
     private mutating func restore(_ previous: [(id: RegionID, region: Region?)]) {
-        for (id, region) in previous.reversed() { set(id, to: region) }
+        for (id, region) in previous.reversed() {
+            set(id, to: region)
+            if region == nil { numbers.giveBack(id) }
+        }
     }
 
     /// Puts a region, or nothing, in the place of what had its number.

@@ -27,19 +27,18 @@ struct ViewStep {
         }
     }
 
-    /// Appends a step at higher addresses: it may take away the last of what this one brought.
+    /// Appends a step at higher addresses: of what this one brought, it may take away the last again.
     mutating func append(_ next: ViewStep) {
         guard !removed.isEmpty || !added.isEmpty else {
             self = next
             return
         }
-        for piece in next.removed {
-            if let index = added.lastIndex(of: piece) {
-                added.remove(at: index)
-            } else {
-                removed.append(piece)
-            }
+        var rest = next.removed[...]
+        if let last = added.last, last == rest.first {
+            added.removeLast()
+            rest.removeFirst()
         }
+        removed += rest
         added += next.added
     }
 }

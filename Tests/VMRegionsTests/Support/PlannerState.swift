@@ -1,0 +1,30 @@
+import VMAddressSpace
+
+@testable import VMRegions
+
+/// All that a planner knows: regions, view, and which pages of backings are where.
+struct PlannerState: Equatable {
+    private let regions: [Region]
+    private let view: [ViewPiece]
+    private let backings: [BackingState]
+
+    init(_ planner: RegionPlanner) {
+        regions = planner.regions
+        view = planner.view.pieces
+        backings = planner.backings.all.map { id, _ in BackingState(id, planner.backings) }
+    }
+}
+
+private struct BackingState: Equatable {
+    let id: BackingID
+    let user: RegionID?
+    private(set) var uses: [[UInt64]] = []
+
+    init(_ id: BackingID, _ backings: BackingTable) {
+        self.id = id
+        user = backings.user(of: id)
+        var uses: [[UInt64]] = []
+        backings.forEachUse(of: id, 0, .max) { uses.append([$0.first, $0.last, $0.region.rawValue, $0.offset]) }
+        self.uses = uses
+    }
+}
