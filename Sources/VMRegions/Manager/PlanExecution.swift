@@ -56,6 +56,7 @@ struct PlanExecution {
             try perform(steps[done])
             done += 1
         }
+        space.shown.withLock { $0 = maps.after }
         for partition in partitions where !content.isEmpty { partition.end() }
     }
 

@@ -108,6 +108,15 @@ public actor RegionManager {
         partitions.remove(at: index)
     }
 
+    /// Marks the pages as written that a partition's dirty log says were. A partition may call it at any time, also within
+    /// a change: the log is about the memory that was there before.
+    /// - Parameters:
+    ///   - words: a bit for each page, the first in the lowest bit of the first word.
+    ///   - range: guest-physical; where it has no memory, bits are passed over.
+    public nonisolated func mergeDirtyLog(_ words: UnsafeBufferPointer<UInt64>, of range: MemoryRange) {
+        space.shown.withLock(\.self).mergeDirtyLog(words, of: range)
+    }
+
     /// The memory that the guest sees.
     private var inForce: [BackedPiece] {
         planner.view.pieces.compactMap { piece in
