@@ -94,6 +94,12 @@ extension SlotState {
         resume()
     }
 
+    /// Forgets all slots.
+    mutating func abandon() {
+        installed.abandon()
+        resume()
+    }
+
     /// How memory is to be laid out in slots at the end of a change. What was announced is laid out anew as a whole: the
     /// processors are out anyway, and slots that came one by one become one. What undoes it brings back what was there.
     private func target(_ after: SlotLayout, isAnnounced: Bool) -> SlotLayout {

@@ -49,6 +49,11 @@ public final class KVMPartition: Partition {
         state.withLock { $0.removeAll() }
     }
 
+    /// Leaves the slots to the VM, which is about to go: taking them away one by one would cost time.
+    func abandon() {
+        state.withLock { $0.abandon() }
+    }
+
     public func begin(_ change: PartitionChange) throws(PartitionError) {
         try perform { (state) throws(SlotStateError) in
             try state.begin(change, try slots(for: change.mapped, isLogging: state.isLogging))

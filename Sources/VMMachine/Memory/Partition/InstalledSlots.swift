@@ -53,6 +53,12 @@ struct InstalledSlots: Sendable {
         for slot in layout.slots { try? remove(slot) }
     }
 
+    /// Forgets them all.
+    mutating func abandon() {
+        layout = SlotLayout()
+        ids = [:]
+    }
+
     /// Undoes as much as can be, the last first: what cannot be put back must not keep others out.
     private mutating func undo(
         removed: ArraySlice<MemorySlot>, added: ArraySlice<MemorySlot>, after failure: SlotFailure
