@@ -94,7 +94,7 @@ extension SlotState {
     /// Forgets all slots.
     mutating func abandon() {
         installed.abandon()
-        resume()
+        installed.resume()
     }
 
     /// How memory is to be laid out in slots at the end of a change. What was announced is laid out anew as a whole: the
