@@ -7,7 +7,7 @@ struct ExitStatus: RawRepresentable, Hashable, Sendable {
 
     static let success = ExitStatus(rawValue: 0)
     static let usage = ExitStatus(rawValue: 64)
-    static let badImage = ExitStatus(rawValue: 65)
+    static let badData = ExitStatus(rawValue: 65)
     static let noInput = ExitStatus(rawValue: 66)
     static let noKVM = ExitStatus(rawValue: 69)
     static let crashed = ExitStatus(rawValue: 70)
@@ -60,7 +60,7 @@ extension ExitStatus {
             switch error.kind {
             case .noSuchInput: .noInput
             case .notPermitted: .notPermitted
-            case .badImage, .doesNotFit: .badImage
+            case .badImage, .doesNotFit: .badData
             case .memoryFailure: .hostFailure
             case .badOption: .usage
             }
