@@ -6,6 +6,8 @@ struct ExitStatus: RawRepresentable, Hashable, Sendable {
     let rawValue: Int32
 
     static let success = ExitStatus(rawValue: 0)
+    /// `vmm plan`: a change could not be made.
+    static let refused = ExitStatus(rawValue: 1)
     static let usage = ExitStatus(rawValue: 64)
     static let badData = ExitStatus(rawValue: 65)
     static let noInput = ExitStatus(rawValue: 66)
