@@ -26,8 +26,9 @@ struct KVMPartitionTests {
 
     private let hasReadOnlyMemory: Bool
     private let slotLimit: Int
-    /// With 64 KiB of RAM of its own at 0.
     private let shared: SharedVM
+    /// RAM at 0 in a slot that is not the partition's.
+    private let ram: GuestMemory
     /// What the partition maps.
     private let memory: GuestMemory
     private let host: UInt
@@ -37,10 +38,11 @@ struct KVMPartitionTests {
         let system = try KVMSystem()
         hasReadOnlyMemory = system.has(.readOnlyMemory)
         slotLimit = system.maximumMemorySlots
-        var configuration = MachineConfiguration(guest: "none")
-        configuration.memory = ByteSize(bytes: 0x1_0000)
-        configuration.irqchip = .none
-        shared = try SharedVM(system, configuration)
+        shared = try SharedVM(system)
+        let range = try MemoryRange(start: GuestAddress(0), count: 0x1_0000)
+        ram = try GuestMemory(anonymous: [range])
+        let ramHost = UInt(bitPattern: ram.regionMap.regions[0].hostAddress)
+        _ = try shared.vm.addMemorySlot(MemorySlot(range: range, hostAddress: ramHost))
         memory = try GuestMemory(anonymous: [MemoryRange(start: GuestAddress(0), count: 0x10_0000)])
         host = UInt(bitPattern: memory.regionMap.regions[0].hostAddress)
     }
@@ -81,7 +83,7 @@ struct KVMPartitionTests {
 
     /// A vCPU that runs `code` from address 0x1000, with the data segment at 0x20000.
     private func makeVCPU(_ code: [UInt8]) throws -> VCPU {
-        try shared.memory.write(code, at: GuestAddress(0x1000))
+        try ram.write(code, at: GuestAddress(0x1000))
         let vcpu = try shared.vm.makeVCPU(id: 0)
         var special = try vcpu.specialRegisters()
         special.cs.base = 0
@@ -190,7 +192,7 @@ struct KVMPartitionTests {
         #expect(installed.map(\.flags) == [.logDirtyPages, .logDirtyPages])
 
         // mov byte [0xf000], 0x77; hlt
-        try shared.memory.write([0xc6, 0x06, 0x00, 0xf0, 0x77, 0xf4], at: GuestAddress(0x1000))
+        try ram.write([0xc6, 0x06, 0x00, 0xf0, 0x77, 0xf4], at: GuestAddress(0x1000))
         try Self.restart(vcpu)
         guard case .halt = try vcpu.run() else {
             Issue.record("the guest did not go on")
