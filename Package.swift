@@ -67,7 +67,7 @@ let package = Package(
             name: "VMMemoryTests",
             dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyBitmap", "VMHost", "VMMemory", system]),
         .testTarget(name: "KVMTests", dependencies: ["CKVM", "KVM", "VMAddressSpace", system]),
-        .testTarget(name: "VMBootTests", dependencies: ["VMAddressSpace", "VMBoot", "VMMemory"]),
+        .testTarget(name: "VMBootTests", dependencies: ["VMAddressSpace", "VMBoot", "VMDirtyBitmap", "VMMemory"]),
         .testTarget(name: "VMDevicesTests", dependencies: ["TestSupport", "VMDevices"]),
         .testTarget(
             name: "VMMachineTests",
