@@ -91,7 +91,7 @@ extension RegionPlanner {
     /// - Throws: `beyondAddressWidth`; under `OverlapPolicy.nested`, `overlap`.
     private func checkPlace(of region: Region) throws(RegionError) {
         let name = RegionError.Name(region)
-        guard addressWidth == 64 || region.range.last.rawValue >> UInt64(addressWidth) == 0 else {
+        guard region.range.last.rawValue >> UInt64(addressWidth) == 0 else {
             throw .beyondAddressWidth(name, bits: addressWidth)
         }
         guard policy == .nested else { return }

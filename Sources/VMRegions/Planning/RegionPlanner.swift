@@ -75,7 +75,8 @@ public struct RegionPlanner: Sendable {
             added: step.added, previous: transaction.previous)
     }
 
-    /// Takes back the last plan that has not been taken back: regions and view are as they were before.
+    /// Takes back the last plan that has not been taken back: regions and view are as they were before. The backings whose
+    /// mappings it took away must still be there.
     public mutating func undo(_ plan: RegionPlan) {
         restore(plan.previous)
         view.replace(plan.added, with: plan.removed)
