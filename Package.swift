@@ -37,7 +37,7 @@ let package = Package(
             dependencies: [
                 "CBisect", "CHostMemory", "CThreads", "CTryCopy", "VMAddressSpace", "VMDirtyBitmap", "VMHost", system,
             ]),
-        .target(name: "VMRegions", dependencies: ["VMAddressSpace", "VMDirtyBitmap", "VMHost", "VMMemory"]),
+        .target(name: "VMRegions", dependencies: ["VMAddressSpace", "VMDirtyBitmap", "VMHost", "VMMemory", system]),
         .target(name: "KVM", dependencies: ["CKVM", "VMAddressSpace", "VMHost", system]),
         .target(name: "VMBoot", dependencies: ["VMAddressSpace", "VMMemory", system]),
         .target(name: "VMDevices"),
@@ -68,7 +68,7 @@ let package = Package(
             dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyBitmap", "VMHost", "VMMemory", system]),
         .testTarget(
             name: "VMRegionsTests",
-            dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyBitmap", "VMMemory", "VMRegions", system]),
+            dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyBitmap", "VMHost", "VMMemory", "VMRegions", system]),
         .testTarget(name: "KVMTests", dependencies: ["CKVM", "KVM", "TestSupport", "VMAddressSpace", system]),
         .testTarget(
             name: "VMBootTests", dependencies: ["VMAddressSpace", "VMBoot", "VMDirtyBitmap", "VMMemory", system]),
