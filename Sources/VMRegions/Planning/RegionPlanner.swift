@@ -35,6 +35,9 @@ public struct RegionPlanner: Sendable {
     /// undone.
     public mutating func makeRegionID() -> RegionID { numbers.make() }
 
+    /// Takes back a number that no region has got, and that none is to get.
+    public mutating func discard(_ id: RegionID) { numbers.use(id) }
+
     // MARK: Backings
 
     /// Adds something that memory can come from.

@@ -6,7 +6,8 @@ import VMMemory
 /// Something that the memory of regions comes from, with the bitmap of its pages that were written.
 ///
 /// Contents and bitmap live as long as this object, whether or not anything of it is mapped: what a ROM hides is there
-/// when the ROM goes, and what moves to another address takes its contents and its dirty bits along.
+/// when the ROM goes, and what moves to another address takes its contents and its dirty bits along. (Of pages that can
+/// only be at one place, those that a guest sees when its manager goes are lost.)
 ///
 /// Threads: any, several at once.
 public final class RegionBacking: Sendable {
@@ -26,7 +27,12 @@ public final class RegionBacking: Sendable {
     /// Pages that only one mapping can have, while the guest does not see them; at their offset in the backing.
     private let parking = Monitor<SparseMapping?>(nil)
     /// The space that such pages are in.
-    private let owner = Monitor<ObjectIdentifier?>(nil)
+    private let owner = Monitor(Owner())
+
+    private struct Owner {
+        /// Not kept: with a space that goes, the pages go that the guest saw.
+        weak var space: GuestSpace?
+    }
 
     /// - Parameters:
     ///   - byteCount: a multiple of 4096.
@@ -105,14 +111,14 @@ public final class RegionBacking: Sendable {
     func claim(by space: GuestSpace) -> Bool {
         guard !isShareable else { return true }
         return owner.withLock { owner in
-            if owner == nil { owner = ObjectIdentifier(space) }
-            return owner == ObjectIdentifier(space)
+            if owner.space == nil { owner.space = space }
+            return owner.space === space
         }
     }
 
     /// Lets another space have the pages; only once nothing of it is mapped.
     func disclaim() {
-        owner.withLock { $0 = nil }
+        owner.withLock { $0.space = nil }
     }
 
     /// Where pages are while the guest does not see them.
