@@ -156,6 +156,7 @@ private struct PlannerTrial {
         for backing in after.backings {
             let users = after.regions.filter { $0.pages.contains { $0?.backing == backing.id } }.map(\.id)
             if planner.backings.user(of: backing.id) != users.min() { return "other users of \(backing): \(users)" }
+            if planner.unusedBackings.contains(backing.id) != users.isEmpty { return "\(backing) is used by \(users)" }
         }
         return checkUses(after)
     }
