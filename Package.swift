@@ -37,7 +37,8 @@ let package = Package(
             dependencies: [
                 "CBisect", "CHostMemory", "CThreads", "CTryCopy", "VMAddressSpace", "VMDirtyBitmap", "VMHost", system,
             ]),
-        .target(name: "VMRegions", dependencies: ["VMAddressSpace", "VMDirtyBitmap", "VMHost", "VMMemory", system]),
+        .target(
+            name: "VMRegions", dependencies: ["VMAddressSpace", "VMDirtyBitmap", "VMHost", "VMMemory", system]),
         .target(name: "KVM", dependencies: ["CKVM", "VMAddressSpace", "VMHost", system]),
         .target(name: "VMBoot", dependencies: ["VMAddressSpace", "VMMemory", system]),
         .target(name: "VMDevices"),

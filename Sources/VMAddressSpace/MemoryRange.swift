@@ -50,6 +50,14 @@ public struct MemoryRange: AddressInterval {
         self.last = last
     }
 
+    /// Ends before it starts, so that no address is in it: for a table that has an entry where it has nothing.
+    package static let nowhere = MemoryRange(nowhere: ())
+
+    private init(nowhere: ()) {
+        start = GuestAddress(.max)
+        last = GuestAddress(0)
+    }
+
     /// For bytes that are known to be whole pages.
     @inlinable
     init(unchecked range: AddressRange) {

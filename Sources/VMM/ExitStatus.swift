@@ -50,7 +50,7 @@ extension ExitStatus {
             case .kvm(.cannotOpen), .kvm(.wrongVersion), .kvm(.missingCapability): .noKVM
             case .kvm(.call(_, .permissionDenied, _)), .kvm(.call(_, .notPermitted, _)): .notPermitted
             case .kvm(.call(.createVM, _, _)): .noKVM
-            case .kvm, .memory, .device, .thread, .alreadyStarted: .hostFailure
+            case .kvm, .memory, .backing, .device, .thread, .alreadyStarted: .hostFailure
             case .boot(let error): ExitStatus(error)
             }
     }

@@ -49,6 +49,14 @@ struct MachineOptions: ParsableArguments {
         transform: { try $0.parsed("an address, such as 0x100000 or 1M", HexAddress.init) })
     var entry: HexAddress?
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Read-only memory with the file's content, over RAM where both are; repeat for more.",
+            valueName: "file@address"),
+        transform: { try $0.parsed("a file and where it goes, such as bios.bin@0xf0000", Self.rom) })
+    var rom: [MachineConfiguration.ROM] = []
+
     @Option(name: .long, help: "Where the interrupt controllers are: full in the kernel (the default), split, or none.")
     var irqchip: MachineConfiguration.IRQChip?
 
@@ -97,6 +105,7 @@ struct MachineOptions: ParsableArguments {
         if !arguments.isEmpty { configuration.arguments = arguments }
         if !modules.isEmpty { configuration.modules = modules.map(Self.module) }
         configuration.memory = memory ?? configuration.memory
+        if !rom.isEmpty { configuration.roms = rom }
         configuration.cpus = cpus ?? configuration.cpus
         configuration.irqchip = irqchip ?? configuration.irqchip
         configuration.pit = pit ?? configuration.pit
@@ -111,6 +120,14 @@ struct MachineOptions: ParsableArguments {
             path: String(text[..<comma]), commandLine: String(text[text.index(after: comma)...]))
     }
 
+    /// `FILE@ADDRESS`.
+    private static func rom(_ text: String) -> MachineConfiguration.ROM? {
+        guard let at = text.lastIndex(of: "@"), at != text.startIndex,
+            let address = HexAddress(String(text[text.index(after: at)...]))
+        else { return nil }
+        return MachineConfiguration.ROM(path: String(text[..<at]), address: address)
+    }
+
     /// What a configuration key is called on the command line.
     static func flag(of key: MachineConfiguration.CodingKeys) -> String {
         switch key {
@@ -122,6 +139,7 @@ struct MachineOptions: ParsableArguments {
         case .arguments: "guest arguments"
         case .modules: "-i"
         case .memory: "-m"
+        case .roms: "--rom"
         case .cpus: "-c"
         case .irqchip: "--irqchip"
         case .pit: "--pit"

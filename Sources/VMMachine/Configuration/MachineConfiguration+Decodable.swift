@@ -14,6 +14,7 @@ extension MachineConfiguration: Decodable {
         arguments = try container.decodeIfPresent([String].self, forKey: .arguments) ?? arguments
         modules = try container.decodeIfPresent([Module].self, forKey: .modules) ?? modules
         memory = try container.decodeIfPresent(ByteSize.self, forKey: .memory) ?? memory
+        roms = try container.decodeIfPresent([ROM].self, forKey: .roms) ?? roms
         cpus = try container.decodeCount(forKey: .cpus) ?? cpus
         irqchip = try container.decodeChoice(IRQChip.self, forKey: .irqchip) ?? irqchip
         pit = try container.decodeIfPresent(Bool.self, forKey: .pit) ?? pit
@@ -29,6 +30,16 @@ extension MachineConfiguration.Module: Decodable {
         self.init(
             path: try container.decode(String.self, forKey: .path),
             commandLine: try container.decodeIfPresent(String.self, forKey: .commandLine))
+    }
+}
+
+extension MachineConfiguration.ROM: Decodable {
+    public init(from decoder: any Decoder) throws {
+        try decoder.rejectUnknownKeys(CodingKeys.allCases.map(\.rawValue))
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            path: try container.decode(String.self, forKey: .path),
+            address: try container.decode(HexAddress.self, forKey: .address))
     }
 }
 

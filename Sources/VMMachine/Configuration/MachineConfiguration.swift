@@ -19,6 +19,8 @@ public struct MachineConfiguration: Hashable, Encodable, Sendable {
     public var modules: [Module]
     /// RAM, in bytes: a multiple of 4 KiB.
     public var memory: ByteSize
+    /// Read-only memory, over RAM where both are.
+    public var roms: [ROM]
     /// How many CPUs: at least 1.
     public var cpus: Int
     /// Where the interrupt controllers are.
@@ -48,6 +50,23 @@ public struct MachineConfiguration: Hashable, Encodable, Sendable {
         }
     }
 
+    /// A file that the guest can read and execute in its memory, and not write.
+    public struct ROM: Hashable, Encodable, Sendable {
+        /// The file.
+        public var path: String
+        /// Where it starts, a multiple of 4 KiB. The rest of its last page is zero.
+        public var address: HexAddress
+
+        public init(path: String, address: HexAddress) {
+            self.path = path
+            self.address = address
+        }
+
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case path, address
+        }
+    }
+
     /// Where the interrupt controllers are.
     public enum IRQChip: String, CaseIterable, Codable, Sendable {
         /// Local APICs, I/O APIC and PICs in the kernel.
@@ -62,7 +81,8 @@ public struct MachineConfiguration: Hashable, Encodable, Sendable {
     public init(
         guest: String, format: ImageFormat? = nil, loadAddress: HexAddress? = nil, entry: HexAddress? = nil,
         commandLine: String? = nil, arguments: [String] = [], modules: [Module] = [],
-        memory: ByteSize = Self.defaultMemory, cpus: Int = 1, irqchip: IRQChip = .full, pit: Bool = false,
+        memory: ByteSize = Self.defaultMemory, roms: [ROM] = [], cpus: Int = 1, irqchip: IRQChip = .full,
+        pit: Bool = false,
         timeout: TimeLimit? = nil, kvmDevice: String = Self.defaultKVMDevice
     ) {
         self.guest = guest
@@ -73,6 +93,7 @@ public struct MachineConfiguration: Hashable, Encodable, Sendable {
         self.arguments = arguments
         self.modules = modules
         self.memory = memory
+        self.roms = roms
         self.cpus = cpus
         self.irqchip = irqchip
         self.pit = pit
@@ -83,7 +104,7 @@ public struct MachineConfiguration: Hashable, Encodable, Sendable {
     /// The keys of its JSON form.
     public enum CodingKeys: String, CodingKey, CaseIterable {
         case guest, format, loadAddress, entry, commandLine, arguments, modules
-        case memory, cpus, irqchip, pit, timeout, kvmDevice
+        case memory, roms, cpus, irqchip, pit, timeout, kvmDevice
     }
 
     /// 128 MiB.

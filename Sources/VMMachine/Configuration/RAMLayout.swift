@@ -1,3 +1,4 @@
+import KVM
 import VMAddressSpace
 
 /// Where RAM is in the guest-physical space of a PC: from 0 up to the hole below 4 GiB that belongs to devices and
@@ -8,8 +9,8 @@ public enum RAMLayout {
     /// Where RAM goes on.
     public static let holeEnd: UInt64 = 4 << 30
 
-    /// The most that one memory slot can hold: KVM counts its pages in 31 bits.
-    private static let largestSlot = (UInt64(1) << 31 - 1) << PageSize.size4K.shift
+    /// The most that one memory slot can hold, in bytes.
+    private static let largestSlot = MemorySlot.maximumPageCount << PageSize.size4K.shift
 
     /// The ranges of `size` bytes of RAM, ascending; a part of a page at the end is left out.
     public static func ranges(size: UInt64) -> [MemoryRange] {

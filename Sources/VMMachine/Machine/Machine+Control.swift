@@ -18,8 +18,8 @@ extension Machine {
     public func start() throws(MachineError) {
         guard control.begin(threads: processors.count) else { throw .alreadyStarted }
         let loop = RunLoop(
-            shared: shared, control: control, ports: devices.ports, mmio: devices.mmio, ioapic: devices.ioapic,
-            hasLocalAPIC: configuration.irqchip != .none, kickAll: { [processors] in Self.kick(processors) })
+            memory: guest, control: control, ports: devices.ports, mmio: devices.mmio, ioapic: devices.ioapic,
+            hasLocalAPIC: configuration.irqchip != .none, kickAll: { [gate] in gate.kick() })
         for (index, processor) in processors.enumerated() {
             do throws(MachineError) {
                 try processor.start { loop.run(processor) }
@@ -45,33 +45,25 @@ extension Machine {
     /// Makes every vCPU stand still, and returns when all do. Each call needs one `resume()`. A vCPU that is in a write
     /// to the console runs until that write is done.
     public func pause() {
-        control.requestPause()
-        // A kick can come just before a vCPU thread makes a system call that blocks, so it is repeated.
-        repeat {
-            Self.kick(processors)
-        } while control.waitUntilParked(until: .now.advanced(by: .milliseconds(20))) == nil
+        gate.pause()
     }
 
     /// Lets the vCPUs go on once nobody else has paused them.
     /// - Returns: false where they were not paused.
     @discardableResult
     public func resume() -> Bool {
-        control.resume()
+        gate.resume()
     }
 
     /// Ends the run with `Outcome.stopped`, unless it has ended already. Does not wait.
     public func stop() {
         control.end(.outcome(.stopped))
-        Self.kick(processors)
-    }
-
-    static func kick(_ processors: [Processor]) {
-        for processor in processors { processor.kick() }
+        gate.kick()
     }
 
     private func endThreads() {
         console.cancel()
-        repeat { Self.kick(processors) } while !control.waitUntilAllEnded(until: .now.advanced(by: .milliseconds(20)))
+        repeat { gate.kick() } while !control.waitUntilAllEnded(until: .now.advanced(by: .milliseconds(20)))
         for processor in processors { processor.join() }
     }
 }

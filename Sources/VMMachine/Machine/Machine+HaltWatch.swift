@@ -46,7 +46,7 @@ extension Machine {
     private func endIfHaltedForGood() -> RunControl.Sleep {
         control.setLookedAt(true)
         defer { control.setLookedAt(false) }
-        Self.kick(processors)
+        gate.kick()
         let sleep = control.waitUntilParked(until: .now.advanced(by: .milliseconds(100))) ?? .awake
         if sleep == .forGood { control.end(.outcome(.halted)) }
         return sleep

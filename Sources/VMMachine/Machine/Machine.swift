@@ -2,7 +2,6 @@ import KVM
 import VMBoot
 import VMDevices
 import VMHost
-import VMMemory
 
 /// One virtual machine with its guest loaded, ready to run: made from a configuration, driven from any thread.
 ///
@@ -18,9 +17,10 @@ public final class Machine: Sendable {
     public let configuration: MachineConfiguration
     /// The format the image was loaded as.
     public let format: ImageFormat
-    let shared: SharedVM
+    let guest: MachineMemory
     let devices: Devices
     let control: RunControl
+    let gate: PauseGate
     let processors: [Processor]
     let image: GuestImage
     let console: any ConsoleOutput
@@ -50,33 +50,39 @@ public final class Machine: Sendable {
         }
         let cpuid = try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in try system.supportedCPUID() }
         try configuration.validate(on: system, cpuid)
-        let shared = try SharedVM(system, configuration)
+        let control = RunControl()
+        let gate = PauseGate(control)
+        let shared = try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in try SharedVM(system) }
+        let guest = try MachineMemory(
+            shared, system, configuration, physicalAddressBits: cpuid.physicalAddressBits, gate: gate)
         let processors = try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in
-            try Processor.makeAll(
+            try shared.createInterruptControllers(configuration)
+            return try Processor.makeAll(
                 configuration, shared.vm, cpuid, hasTSCDeadlineTimer: system.has(.tscDeadlineTimer))
         }
+        gate.attach(processors)
         if system.has(.tscFrequency), let kilohertz = try? processors[0].vcpu.tscKilohertz() {
             plan.setTSCFrequency(kilohertz: kilohertz)
         }
         try MachineError.wrap(MachineError.boot) { () throws(BootError) in
-            try plan.load(into: shared.memory, isZeroed: true)
+            try plan.load(into: guest.memory, isZeroed: true)
         }
         try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in
             try processors[0].vcpu.setInitialState(plan.cpu)
         }
 
-        let control = RunControl()
         let callbacks = Devices.Callbacks(console: console, onInputSpace: onInputSpace) { ending in
             control.end(ending)
-            for processor in processors { processor.kick() }
+            gate.kick()
         }
         self.devices = try MachineError.wrap(MachineError.device) { () throws(BusError) in
             try Devices(configuration, InterruptWiring(configuration.irqchip, shared), callbacks)
         }
         self.configuration = configuration
         self.format = plan.format
-        self.shared = shared
+        self.guest = guest
         self.control = control
+        self.gate = gate
         self.processors = processors
         self.image = request.image
         self.console = console
@@ -87,9 +93,6 @@ public final class Machine: Sendable {
         console.cancel()
         stop()
     }
-
-    /// The guest's RAM.
-    public var memory: GuestMemory { shared.memory }
 
     /// Offers input to the guest's serial port; any thread may, one at a time.
     /// - Returns: how many bytes it took, from the start. See `onInputSpace` of `init` for the rest.

@@ -1,14 +1,17 @@
 import KVM
 import VMBoot
 import VMDevices
-import VMMemory
+import VMRegions
 
 /// Why a machine could not be made or started, or why it could not go on.
 public enum MachineError: Error, Sendable {
     /// A value of the configuration, under its key there, is not one this host or this program can do.
     case configuration(key: MachineConfiguration.CodingKeys, String)
     case kvm(KVMError)
-    case memory(GuestRAMError)
+    /// The guest's memory cannot be as it should.
+    case memory(RegionManagerError)
+    /// The host has no such memory.
+    case backing(RegionBackingError)
     case boot(BootError)
     /// Two devices want the same place.
     case device(BusError)
@@ -23,8 +26,8 @@ extension MachineError: CustomStringConvertible {
         switch self {
         case .configuration(let key, let message): "\(key.rawValue): \(message)"
         case .kvm(let error): "\(error)"
-        case .memory(.faultHandlers(let errno)): "\(GuestRAMError.faultHandlers(errno))"
-        case .memory(let error): "\(error); give the guest less memory"
+        case .memory(let error): "\(error)"
+        case .backing(let error): "\(error); give the guest less memory"
         case .boot(let error): "\(error)"
         case .device(let error): "\(error)"
         case .alreadyStarted: "the machine has been started before; make another"

@@ -4,7 +4,7 @@ import VMDevices
 /// What every vCPU thread does: run the guest, take its exits to the buses, look up when asked to.
 struct RunLoop: Sendable {
     /// The guest's memory has to stay mapped for as long as a vCPU can run.
-    let shared: SharedVM
+    let memory: MachineMemory
     let control: RunControl
     let ports: PortBus
     let mmio: MMIOBus

@@ -18,6 +18,11 @@ extension GuestMemory {
         guard result == 0 else { throw Errno(rawValue: result) }
     }
 
+    /// The same, but for where it went well once: whoever got in front of the handlers later has their reasons.
+    package static func installFaultHandlersOnce() throws(Errno) {
+        if firstInstallation != nil { try installFaultHandlers() }
+    }
+
     /// What the first try in the process came to; nil where it went well.
     static let firstInstallation: Errno? = {
         do throws(Errno) {

@@ -78,8 +78,7 @@ extension GuestMemory {
     /// A handle to RAM of its own: see `RegionMap.init(anonymous:options:)`.
     public init(anonymous ranges: [MemoryRange], options: HostMapping.Options = []) throws(GuestRAMError) {
         do throws(Errno) {
-            // Once is enough, if it went well: whoever is in front of them later has their reasons.
-            if Self.firstInstallation != nil { try Self.installFaultHandlers() }
+            try Self.installFaultHandlersOnce()
         } catch {
             throw .faultHandlers(error)
         }

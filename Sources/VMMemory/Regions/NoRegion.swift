@@ -5,7 +5,7 @@ import VMDirtyBitmap
 final class NoRegion: GuestMemoryRegion, GuestMemoryAccess {
     static let shared = NoRegion()
 
-    let range = MemoryRange(uncheckedFrom: GuestAddress(.max), through: GuestAddress(0))
+    let range = MemoryRange.nowhere
     var access: any GuestMemoryAccess { self }
     var accessOffset: UInt64 { 0 }
     var isReadOnly: Bool { true }

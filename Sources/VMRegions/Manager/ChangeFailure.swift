@@ -1,3 +1,4 @@
+import SystemPackage
 import VMAddressSpace
 import VMMemory
 
@@ -57,6 +58,8 @@ public enum RegionManagerError: Error, CustomStringConvertible {
     case partition(String, PartitionError)
     /// The host has no room for the guest's addresses.
     case addressSpace(bits: Int, HostMemoryError)
+    /// The handlers that make faults of guest memory errors cannot be installed.
+    case faultHandlers(Errno)
     /// The manager is gone, and its regions with it.
     case managerGone
 
@@ -74,6 +77,7 @@ public enum RegionManagerError: Error, CustomStringConvertible {
         case .partition(let name, let error): "the memory of partition \"\(name)\" stays as it was: \(error)"
         case .addressSpace(let bits, let error):
             "cannot reserve addresses for guest-physical memory of \(bits) bits: \(error)"
+        case .faultHandlers(let errno): "\(GuestRAMError.faultHandlers(errno))"
         case .managerGone: "the manager of this region is gone"
         }
     }

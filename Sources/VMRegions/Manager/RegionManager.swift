@@ -1,3 +1,4 @@
+import SystemPackage
 import VMAddressSpace
 import VMMemory
 
@@ -44,7 +45,7 @@ public actor RegionManager {
     ///   - addressWidth: how many bits guest-physical addresses have; as many addresses are reserved on the host, of
     ///     which a process has 2^47.
     ///   - policy: which regions may overlap.
-    /// - Throws: `addressSpace`.
+    /// - Throws: `addressSpace`, `faultHandlers`.
     public init(addressWidth: Int, policy: OverlapPolicy = .layered) throws(RegionManagerError) {
         try self.init(addressWidth: addressWidth, policy: policy, beforeHostStep: nil)
     }
@@ -52,6 +53,11 @@ public actor RegionManager {
     init(
         addressWidth: Int, policy: OverlapPolicy, beforeHostStep: GuestSpace.StepObserver?
     ) throws(RegionManagerError) {
+        do throws(Errno) {
+            try GuestMemory.installFaultHandlersOnce()
+        } catch {
+            throw .faultHandlers(error)
+        }
         do throws(HostMemoryError) {
             space = try GuestSpace(addressWidth: addressWidth, beforeStep: beforeHostStep)
         } catch {

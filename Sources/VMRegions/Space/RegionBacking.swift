@@ -82,6 +82,17 @@ public final class RegionBacking: Sendable {
         try self.init(name, .shared(file), byteCount: byteCount)
     }
 
+    /// A mapping of all of it beside the guest's, to look at its contents or fill it.
+    /// - Throws: `RegionBackingError`: `notShareable` where its pages can only be at one place.
+    public func mapping(_ protection: MemoryProtection = .readWrite) throws(RegionBackingError) -> HostMapping {
+        guard isShareable else { throw .notShareable(name) }
+        do throws(HostMemoryError) {
+            return try HostMapping(memory, count: byteCount, protection: protection)
+        } catch {
+            throw .host(name, error)
+        }
+    }
+
     /// As a planner knows it.
     var description: BackingDescription {
         BackingDescription(name: name, byteCount: byteCount, isWritable: isWritable, isShareable: isShareable)
@@ -150,12 +161,14 @@ extension MemoryBacking {
     }
 }
 
-/// Why there is no such backing.
+/// Why there is no such backing, or no mapping of it.
 public enum RegionBackingError: Error, Hashable, Sendable, CustomStringConvertible {
     /// It would be empty or not made of whole pages.
     case misaligned(String, byteCount: UInt64)
     /// The host has no such memory.
     case host(String, HostMemoryError)
+    /// Its pages can only be at one place, which is the guest's.
+    case notShareable(String)
     /// There is no room for the bitmap.
     case bitmap(String, BitmapError)
 
@@ -164,6 +177,9 @@ public enum RegionBackingError: Error, Hashable, Sendable, CustomStringConvertib
         case .misaligned(let name, let byteCount):
             "no backing \"\(name)\": \(byteCount) bytes are not whole pages of \(PageSize.size4K)"
         case .host(let name, let error): "no backing \"\(name)\": \(error)"
+        case .notShareable(let name):
+            "the backing \"\(name)\" cannot be mapped beside the guest: its pages can only be at one place; "
+                + "use a shared file, such as a memfd"
         case .bitmap(let name, let error): "no backing \"\(name)\": \(error)"
         }
     }

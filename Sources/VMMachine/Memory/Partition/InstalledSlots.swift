@@ -1,29 +1,51 @@
 import KVM
 import VMAddressSpace
 
-/// The slots of a partition that are in the kernel. What fails is undone.
+/// The slots of a partition that are in the kernel, and the processors that see them. What fails is undone.
 struct InstalledSlots: Sendable {
     /// Takes what a dirty log had: for each page of the range a bit, the first page in the lowest bit of the first word.
     /// Bits past the last page are 0.
     typealias DirtyPageSink = @Sendable (MemoryRange, UnsafeBufferPointer<UInt64>) -> Void
 
     private let calls: any MemorySlotCalls
+    private let gate: KVMPartition.ProcessorGate
     private let onDirtyPages: DirtyPageSink
+    private(set) var isQuiesced = false
     private(set) var layout = SlotLayout()
     /// Of each slot, by where it starts.
     private var ids: [GuestAddress: MemorySlotID] = [:]
-    var counters = SlotCounters()
+    private(set) var counters = SlotCounters()
     /// Room for a dirty log.
     private var log: [UInt64] = []
 
-    init(_ calls: any MemorySlotCalls, onDirtyPages: @escaping DirtyPageSink) {
+    init(
+        _ calls: any MemorySlotCalls, _ gate: KVMPartition.ProcessorGate, onDirtyPages: @escaping DirtyPageSink
+    ) {
         self.calls = calls
+        self.gate = gate
         self.onDirtyPages = onDirtyPages
     }
 
     /// The slots with their numbers, by ascending address.
     var slots: [(id: MemorySlotID, slot: MemorySlot)] {
         layout.slots.compactMap { slot in ids[slot.range.start].map { ($0, slot) } }
+    }
+
+    // MARK: Processors
+
+    /// Keeps the processors out, unless they are.
+    mutating func quiesce() {
+        guard !isQuiesced else { return }
+        gate.quiesce()
+        isQuiesced = true
+        counters.quiesces += 1
+    }
+
+    /// Lets the processors run, if they are kept out.
+    mutating func resume() {
+        guard isQuiesced else { return }
+        isQuiesced = false
+        gate.resume()
     }
 
     // MARK: Changes
@@ -53,6 +75,12 @@ struct InstalledSlots: Sendable {
         for slot in layout.slots { try? remove(slot) }
     }
 
+    /// Forgets them all.
+    mutating func abandon() {
+        layout = SlotLayout()
+        ids = [:]
+    }
+
     /// Undoes as much as can be, the last first: what cannot be put back must not keep others out.
     private mutating func undo(
         removed: ArraySlice<MemorySlot>, added: ArraySlice<MemorySlot>, after failure: SlotFailure
@@ -60,6 +88,9 @@ struct InstalledSlots: Sendable {
         var failure = failure
         for slot in added.reversed() {
             failure.undo { () throws(SlotFailure) in
+                // The guest may have written to it since.
+                if slot.flags.contains(.logDirtyPages) { quiesce() }
+                try harvest(slot)
                 try remove(slot)
                 counters.stepsUndone += 1
             }

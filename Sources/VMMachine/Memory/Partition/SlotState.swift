@@ -10,16 +10,13 @@ struct SlotState: Sendable {
     /// What the guest is to see.
     private var planned = SlotLayout()
     private(set) var installed: InstalledSlots
-    private let gate: KVMPartition.ProcessorGate
     private var change: QuiescedChange?
-    private var isQuiesced = false
     /// False once something could not be undone, until it is.
     private var isSettled = true
     private(set) var isLogging = false
 
-    init(_ installed: InstalledSlots, _ gate: KVMPartition.ProcessorGate) {
+    init(_ installed: InstalledSlots) {
         self.installed = installed
-        self.gate = gate
     }
 }
 
@@ -32,23 +29,23 @@ extension SlotState {
             let unmapping = try SlotStateError.wrap { () throws(SlotLayoutError) in
                 try planned.unmapping(announced.unmapped)
             }
-            if needsQuiesce(unmapping) || announced.mapsAgain { quiesce() }
-            guard isQuiesced else { return }
+            if needsQuiesce(unmapping) || announced.mapsAgain { installed.quiesce() }
+            guard installed.isQuiesced else { return }
             var after = planned
             after.apply(unmapping)
             after.apply(try SlotStateError.wrap { () throws(SlotLayoutError) in try after.mapping(mapped) })
             change = QuiescedChange(
                 announced: announced, before: planned, kept: planned.common(with: after.coalesced()))
         } catch {
-            resume()
+            installed.resume()
             throw error
         }
     }
 
     mutating func unmap(_ ranges: [MemoryRange]) throws(SlotStateError) {
         let unmapping = try SlotStateError.wrap { () throws(SlotLayoutError) in try planned.unmapping(ranges) }
-        if needsQuiesce(unmapping) { quiesce() }
-        guard isQuiesced || !isSettled else {
+        if needsQuiesce(unmapping) { installed.quiesce() }
+        guard installed.isQuiesced || !isSettled else {
             try carryOut(unmapping)
             planned.apply(unmapping)
             return
@@ -66,7 +63,7 @@ extension SlotState {
 
     mutating func map(_ mappings: [PartitionMapping], _ slots: [MemorySlot]) throws(SlotStateError) {
         let mapping = try SlotStateError.wrap { () throws(SlotLayoutError) in try planned.mapping(slots) }
-        guard isQuiesced || !isSettled else {
+        guard installed.isQuiesced || !isSettled else {
             try carryOut(mapping)
             planned.apply(mapping)
             return
@@ -80,18 +77,24 @@ extension SlotState {
 
     mutating func end() {
         change = nil
-        if isQuiesced || !isSettled {
-            quiesce()
+        if installed.isQuiesced || !isSettled {
+            installed.quiesce()
             // What cannot be done now is tried again when the next change begins, which then says why.
             isSettled = (try? reach(planned)) != nil
         }
-        resume()
+        installed.resume()
     }
 
     /// Removes what can be removed of all slots.
     mutating func removeAll() {
         installed.removeAll()
-        resume()
+        installed.resume()
+    }
+
+    /// Forgets all slots.
+    mutating func abandon() {
+        installed.abandon()
+        installed.resume()
     }
 
     /// How memory is to be laid out in slots at the end of a change. What was announced is laid out anew as a whole: the
@@ -108,11 +111,11 @@ extension SlotState {
 extension SlotState {
     mutating func setLogging(_ isOn: Bool) throws(SlotStateError) {
         guard isOn != isLogging else { return }
-        let wasQuiesced = isQuiesced
-        defer { if !wasQuiesced { resume() } }
+        let wasQuiesced = installed.isQuiesced
+        defer { if !wasQuiesced { installed.resume() } }
         if change == nil { try settle() }
         // If it fails halfway the log is switched on again, with nothing written in between.
-        if !isOn { quiesce() }
+        if !isOn { installed.quiesce() }
         try perform { (installed) throws(SlotFailure) in try installed.setLogging(isOn) }
         planned.setLogging(isOn)
         isLogging = isOn
@@ -131,23 +134,10 @@ extension SlotState {
         !unmapping.added.isEmpty || unmapping.removed.contains { $0.flags.contains(.logDirtyPages) }
     }
 
-    private mutating func quiesce() {
-        guard !isQuiesced else { return }
-        gate.quiesce()
-        isQuiesced = true
-        installed.counters.quiesces += 1
-    }
-
-    private mutating func resume() {
-        guard isQuiesced else { return }
-        isQuiesced = false
-        gate.resume()
-    }
-
     /// Does what could not be undone earlier.
     private mutating func settle() throws(SlotStateError) {
         guard !isSettled else { return }
-        quiesce()
+        installed.quiesce()
         try reach(planned)
         isSettled = true
     }

@@ -9,7 +9,8 @@ import VMRegions
 ///   beside memory in force gets a slot of its own while the processors run, and becomes one with it at the next
 ///   change that keeps them out.
 /// - The processors are kept out while a slot is replaced of which a part stays mapped, and while one goes that logs dirty
-///   pages: what is written after the log was read would be lost.
+///   pages, also if it came just before and has to go because another failed: what is written after the log was read
+///   would be lost.
 /// - A slot that is the same before and after a change stays, also where the memory behind it is replaced: the kernel
 ///   follows that by itself, and the processors are out.
 /// - `isExecutable` makes no difference, as slots have no such flag, and `prefetch` none either.
@@ -42,11 +43,16 @@ public final class KVMPartition: Partition {
     ) {
         self.name = name
         self.hasReadOnlyMemory = hasReadOnlyMemory
-        self.state = Monitor(SlotState(InstalledSlots(calls, onDirtyPages: onDirtyPages), gate))
+        self.state = Monitor(SlotState(InstalledSlots(calls, gate, onDirtyPages: onDirtyPages)))
     }
 
     deinit {
         state.withLock { $0.removeAll() }
+    }
+
+    /// Leaves the slots to the VM, which is about to go: taking them away one by one would cost time.
+    func abandon() {
+        state.withLock { $0.abandon() }
     }
 
     public func begin(_ change: PartitionChange) throws(PartitionError) {

@@ -1,0 +1,136 @@
+import KVM
+import VMAddressSpace
+import VMBoot
+import VMMemory
+import VMRegions
+
+/// A machine's guest memory: its regions, and the memory slots that show them to the guest. It stays mapped for as long as
+/// anybody refers to this object.
+final class MachineMemory: Sendable {
+    let shared: SharedVM
+    let regions: RegionManager
+    let partition: KVMPartition
+    /// They go after the manager, which then has nothing to remove.
+    private let handles: [RegionHandle]
+
+    var memory: GuestMemory { regions.memory }
+
+    /// - Parameters:
+    ///   - physicalAddressBits: how many the guest's processors have.
+    ///   - gate: to the vCPUs, which need not be there yet.
+    init(
+        _ shared: SharedVM, _ system: borrowing KVMSystem, _ configuration: MachineConfiguration,
+        physicalAddressBits: Int, gate: PauseGate
+    ) throws(MachineError) {
+        let ram = RAMLayout.ranges(size: configuration.memory.bytes)
+        var regions: [InitialRegion] = try MachineError.wrap(MachineError.backing) { () throws(RegionBackingError) in
+            try InitialRegion.ram(ram)
+        }
+        for rom in configuration.roms { regions.append(try InitialRegion(rom)) }
+        let manager = try Self.makeManager(physicalAddressBits, containing: regions.map(\.range))
+        let partition = KVMPartition(
+            shared, hasReadOnlyMemory: system.has(.readOnlyMemory),
+            gate: KVMPartition.ProcessorGate(quiesce: { gate.pause() }, resume: { gate.resume() }),
+            onDirtyPages: { [weak manager] range, words in manager?.mergeDirtyLog(words, of: range) })
+        let initial = regions
+        handles = try MachineError.wrap(MachineError.memory) { () throws(RegionManagerError) in
+            try manager.withTurn { manager throws(RegionManagerError) in
+                try manager.addPartition(partition)
+                return try manager.add(initial)
+            }
+        }
+        self.shared = shared
+        self.regions = manager
+        self.partition = partition
+    }
+
+    deinit {
+        // The slots go with the VM.
+        partition.abandon()
+    }
+
+    /// As many address bits as a guest with little memory needs cost the host nothing; a process that may not reserve that
+    /// much gets by with what its memory takes.
+    private static func makeManager(
+        _ physicalAddressBits: Int, containing ranges: [MemoryRange]
+    ) throws(MachineError) -> RegionManager {
+        let last = ranges.map(\.last.rawValue).max() ?? 0
+        let needed = max(32, 64 - last.leadingZeroBitCount)
+        do throws(RegionManagerError) {
+            return try RegionManager(addressWidth: max(needed, min(usualAddressBits, physicalAddressBits)))
+        } catch {
+            return try MachineError.wrap(MachineError.memory) { () throws(RegionManagerError) in
+                try RegionManager(addressWidth: needed)
+            }
+        }
+    }
+
+    /// 1 TiB.
+    private static let usualAddressBits = 40
+}
+
+/// A region that a machine starts with, and the memory in it.
+struct InitialRegion: Sendable {
+    let name: String
+    let range: MemoryRange
+    let backing: RegionBacking
+    var backingOffset: UInt64 = 0
+    var isWritable = true
+    /// ROM lies over RAM.
+    var priority: UInt8 = 0
+}
+
+extension InitialRegion {
+    /// RAM: one backing, in as many regions as there are ranges.
+    static func ram(_ ranges: [MemoryRange]) throws(RegionBackingError) -> [InitialRegion] {
+        let backing = try RegionBacking(anonymous: "ram", byteCount: ranges.reduce(0) { $0 + $1.count })
+        var offset: UInt64 = 0
+        return ranges.map { range in
+            defer { offset += range.count }
+            return InitialRegion(
+                name: offset == 0 ? "ram" : "high ram", range: range, backing: backing, backingOffset: offset)
+        }
+    }
+
+    /// ROM with the content of a file, followed by zeros up to the end of the page.
+    init(_ rom: MachineConfiguration.ROM) throws(MachineError) {
+        let image = try MachineError.wrap(MachineError.boot) { () throws(BootError) in try GuestImage(path: rom.path) }
+        let page = PageSize.size4K.mask
+        let range: MemoryRange
+        do throws(MemoryRangeError) {
+            range = try MemoryRange(start: rom.address.address, count: (image.count + page) & ~page)
+        } catch {
+            throw .configuration(key: .roms, "\(rom.path): \(error)")
+        }
+        let name = image.name
+        let backing = try MachineError.wrap(MachineError.backing) { () throws(RegionBackingError) in
+            try RegionBacking(memfd: "rom \(name)", byteCount: range.count)
+        }
+        let mapping = try MachineError.wrap(MachineError.backing) { () throws(RegionBackingError) in
+            try backing.mapping()
+        }
+        try MachineError.wrap(MachineError.boot) { () throws(BootError) in
+            try image.read(
+                at: 0, into: UnsafeMutableRawBufferPointer(start: mapping.baseAddress, count: Int(image.count)))
+        }
+        self.init(name: "rom \(name)", range: range, backing: backing, isWritable: false, priority: 1)
+    }
+}
+
+extension RegionManager {
+    /// Adds regions with their memory, all in one change.
+    func add(_ regions: [InitialRegion]) throws(RegionManagerError) -> [RegionHandle] {
+        var handles: [RegionHandle] = []
+        var update = RegionUpdate()
+        for region in regions {
+            let handle = try addRegion(region.name, region.range, priority: region.priority)
+            update.addMapping(
+                to: handle, of: region.backing, backingOffset: region.backingOffset, count: region.range.count,
+                isWritable: region.isWritable)
+            update.map(handle, MapParameters(isWritable: region.isWritable))
+            handles.append(handle)
+        }
+        try apply(update)
+        return handles
+    }
+}

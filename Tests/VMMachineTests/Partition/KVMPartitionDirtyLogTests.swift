@@ -1,0 +1,120 @@
+import KVM
+import Testing
+import VMAddressSpace
+import VMRegions
+
+@testable import VMMachine
+
+@Suite struct KVMPartitionDirtyLogTests {
+    private let vm = FakeVM()
+
+    private var harvested: Set<UInt64> { vm.state.withLock { $0.harvested } }
+
+    @Test("The log is switched for all that the guest can write, and new memory has it too")
+    func switching() throws {
+        let partition = vm.partition()
+        try partition.carryOut(change(map: [mapping(0..<64), mapping(64..<66, isWritable: false)]))
+        try partition.setLoggingDirtyPages(true)
+        #expect(partition.isLoggingDirtyPages)
+        #expect(vm.slots == [slot(0..<64, .logDirtyPages), slot(64..<66, .readOnly)])
+        #expect(partition.counters.quiesces == 0)
+        try partition.carryOut(change(map: [mapping(70..<80)]))
+        try partition.carryOut(change(unmap: [16..<20], map: [mapping(16..<20, host: 500, isWritable: false)]))
+        #expect(
+            vm.slots == [
+                slot(0..<16, .logDirtyPages), slot(16..<20, host: 500, .readOnly), slot(20..<64, .logDirtyPages),
+                slot(64..<66, .readOnly), slot(70..<80, .logDirtyPages),
+            ])
+        try partition.setLoggingDirtyPages(false)
+        #expect(vm.slots.allSatisfy { !$0.flags.contains(.logDirtyPages) } && !partition.isLoggingDirtyPages)
+        #expect(vm.complaints.isEmpty && !vm.isQuiesced)
+    }
+
+    @Test("What the log of a slot has is handed over before the slot goes, with the processors out")
+    func removal() throws {
+        let partition = vm.partition()
+        try partition.carryOut(change(map: [mapping(0..<200), mapping(300..<310)]))
+        try partition.setLoggingDirtyPages(true)
+        for page in [0, 63, 64, 199, 305] as [UInt64] { vm.write(page: page) }
+        try partition.carryOut(change(unmap: [70..<80]))
+        #expect(harvested == [0, 63, 64, 199])
+        #expect(partition.counters.pagesHarvested == 4)
+        try partition.carryOut(change(unmap: [300..<310]))
+        #expect(harvested.contains(305))
+        #expect(partition.counters.quiesces == 2)
+        #expect(vm.complaints.isEmpty)
+    }
+
+    @Test("A slot that stays over a change keeps its log")
+    func staying() throws {
+        let partition = vm.partition()
+        try partition.carryOut(change(map: [mapping(0..<64)]))
+        try partition.setLoggingDirtyPages(true)
+        vm.write(page: 17)
+        try partition.carryOut(change(unmap: [16..<20], map: [mapping(16..<20)]))
+        try partition.harvestDirtyPages()
+        #expect(harvested == [17])
+        vm.write(page: 18)
+        try partition.harvestDirtyPages()
+        #expect(harvested == [17, 18] && partition.counters.pagesHarvested == 2)
+    }
+
+    @Test("Switching off hands over what the logs have, and if it fails nothing is lost", arguments: 0..<6)
+    func switchingOff(_ failing: Int) throws {
+        let partition = vm.partition()
+        try partition.carryOut(change(map: [mapping(0..<8), mapping(10..<18), mapping(20..<28)]))
+        try partition.setLoggingDirtyPages(true)
+        let before = vm.slots
+        for page in [1, 11, 21] as [UInt64] { vm.write(page: page) }
+        vm.fail(failing..<failing + 1)
+        #expect(throws: PartitionError.self) { try partition.setLoggingDirtyPages(false) }
+        #expect(vm.slots == before && partition.isLoggingDirtyPages)
+        #expect(vm.complaints.isEmpty && !vm.isQuiesced)
+        try partition.setLoggingDirtyPages(false)
+        #expect(harvested == [1, 11, 21])
+    }
+
+    @Test("If switching on fails, no slot logs", arguments: 0..<3)
+    func switchingOn(_ failing: Int) throws {
+        let partition = vm.partition()
+        try partition.carryOut(change(map: [mapping(0..<8), mapping(10..<18), mapping(20..<28)]))
+        let before = vm.slots
+        vm.fail(failing..<failing + 1)
+        #expect(throws: PartitionError.self) { try partition.setLoggingDirtyPages(true) }
+        #expect(vm.slots == before && !partition.isLoggingDirtyPages)
+        #expect(partition.counters.stepsUndone == UInt64(failing))
+    }
+
+    @Test("If the undoing fails as well, the next change puts the flags right first")
+    func undoneLater() throws {
+        let partition = vm.partition()
+        try partition.carryOut(change(map: [mapping(0..<8), mapping(10..<18)]))
+        let before = vm.slots
+        vm.fail(1..<3)
+        #expect(throws: PartitionError.self) { try partition.setLoggingDirtyPages(true) }
+        #expect(vm.slots != before)
+        try partition.carryOut(change())
+        #expect(vm.slots == before && vm.complaints.isEmpty)
+    }
+
+    @Test("A log that cannot be read makes unmapping fail, and nothing has changed")
+    func unreadable() throws {
+        let partition = vm.partition()
+        try partition.carryOut(change(map: [mapping(0..<8), mapping(10..<18)]))
+        try partition.setLoggingDirtyPages(true)
+        let before = vm.slots
+        for call in 0..<2 {
+            vm.write(page: 1)
+            vm.write(page: 11)
+            vm.fail(call..<call + 1, .noSuchAddressOrDevice)
+            #expect {
+                try partition.carryOut(change(unmap: [0..<8, 10..<12]))
+            } throws: { error in
+                "\(error)".contains("cannot read the dirty log") && "\(error)".contains("KVM_GET_DIRTY_LOG")
+                    && "\(error)".contains("ENXIO")
+            }
+            #expect(vm.slots == before && !vm.isQuiesced)
+            #expect(vm.state.withLock { $0.dirty.union($0.harvested) } == [1, 11])
+        }
+    }
+}
