@@ -28,7 +28,7 @@ public actor RegionManager {
     /// How many bits guest-physical addresses have.
     public nonisolated let addressWidth: Int
     let queue = RegionQueue()
-    let space: GuestSpace
+    nonisolated let space: GuestSpace
     var planner: RegionPlanner
     var backings: [BackingID: RegionBacking] = [:]
     private var numbers: [ObjectIdentifier: BackingID] = [:]
