@@ -223,7 +223,7 @@ struct KVMPartitionTests {
         let machine = try Machine(
             configuration, image: GuestImage(name: "reader", bytes: code), console: CollectingConsole())
         let partition = KVMPartition(
-            machine.shared, hasReadOnlyMemory: true,
+            machine.guest.shared, hasReadOnlyMemory: true,
             gate: .init(quiesce: { machine.pause() }, resume: { machine.resume() }), onDirtyPages: { _, _ in })
         try memory.write([0x5a], at: GuestAddress(0x23000))
         try carryOut(partition, map: [mapping(32..<64)])
