@@ -72,9 +72,8 @@ extension BackedPiece {
     fileprivate func part(_ bytes: Range<UInt64>) -> BackedPiece? {
         guard !bytes.isEmpty else { return nil }
         let first = address(of: bytes.lowerBound)
-        return BackedPiece(
-            range: MemoryRange(
-                uncheckedFrom: GuestAddress(first), through: GuestAddress(first + UInt64(bytes.count) - 1)),
-            memory: memory.advanced(by: bytes.lowerBound - memory.backingOffset), backing: backing)
+        let part = MemoryRange(
+            uncheckedFrom: GuestAddress(first), through: GuestAddress(first + UInt64(bytes.count) - 1))
+        return BackedPiece(range: part, memory: memory.advanced(from: range, to: part), backing: backing)
     }
 }
