@@ -72,7 +72,7 @@ let package = Package(
             dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyBitmap", "VMHost", "VMMemory", system]),
         .testTarget(
             name: "VMRegionsTests",
-            dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyBitmap", "VMMemory", "VMRegions", system]),
+            dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyBitmap", "VMHost", "VMMemory", "VMRegions", system]),
         .testTarget(name: "KVMTests", dependencies: ["CKVM", "KVM", "TestSupport", "VMAddressSpace", system]),
         .testTarget(
             name: "VMBootTests", dependencies: ["VMAddressSpace", "VMBoot", "VMDirtyBitmap", "VMMemory", system]),

@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 import SystemPackage
 import Testing
 import VMAddressSpace
@@ -76,6 +77,26 @@ import VMMemory
         #expect(try memory.read(GuestAddress(0x10_0020), count: 1) == [0])
     }
 
+    @Test func `pages are provided ahead for what is long, and not for what is not written`() throws {
+        var builder = ELFBuilder()
+        builder.segments[0].memorySize = 0x8_0000
+        let request = BootRequest(builder.bytes(), memory: ram(2 << 20))
+        let flat = BootRequest([UInt8](repeating: 0x90, count: 0x9001), as: .flat64, at: 0x4_0000, memory: ram(2 << 20))
+        for (request, isZeroed) in [(request, true), (request, false), (flat, true)] {
+            let provider = try Provider(byteCount: 2 << 20)
+            let range = try MemoryRange(start: GuestAddress(0), count: 2 << 20)
+            let region = try MemoryRegion(range, provider, bitmap: NoBitmap())
+            let plan = try BootPlan(request)
+            // What is provided is no condition: this backing refuses.
+            try plan.load(into: GuestMemory(GuestMemoryAtomic(RegionMap([region]))), isZeroed: isZeroed)
+            let long = plan.loads.filter { load in
+                if case .zeros = load.source, isZeroed { false } else { load.count >= 0x4000 }
+            }
+            let asked = long.map { $0.address.rawValue & ~0xfff }
+            #expect(provider.asked == asked)
+        }
+    }
+
     @Test func `memory other than the request's is an error`() throws {
         let plan = try BootPlan(BootRequest(ELFBuilder().bytes()))
         let memory = try GuestMemory(anonymous: ram(1 << 20))
@@ -112,5 +133,24 @@ import VMMemory
         let error = #expect(throws: BootError.self) { try plan.load(into: memory, isZeroed: true) }
         #expect(error?.kind == .memoryFailure)
         #expect(error?.subject == "image")
+    }
+}
+
+/// Memory that notes where it is asked to provide pages, and does not.
+private final class Provider: GuestMemoryAccess {
+    private let memory: MappedMemory
+    private let offsets = Mutex<[UInt64]>([])
+
+    init(byteCount: UInt64) throws {
+        memory = MappedMemory(try HostMapping(anonymous: byteCount))
+    }
+
+    var asked: [UInt64] { offsets.withLock { $0 } }
+    var mapping: UnsafeMutableRawPointer? { memory.mapping }
+    var byteCount: UInt64 { memory.byteCount }
+
+    func providePages(offset: UInt64, count: UInt64) -> Bool {
+        offsets.withLock { $0.append(offset) }
+        return false
     }
 }

@@ -56,6 +56,25 @@ struct MergeTests {
         #expect(bitmap.harvestedRuns() == model.runs())
     }
 
+    @Test("some bits of raw words puts the first of them at the offset in the slice, whatever stands around them")
+    func bits() throws {
+        let words: [UInt64] = [.max, 0x1234_5678_9abc_def0, .max, 1]
+        for first in [0, 1, 63, 64, 70, 191] as [UInt64] {
+            for end in [first, first + 1, 64, 128, 130, 192, 256, 1000] as [UInt64] where end >= first {
+                for page in [0, 1, 63, 64, 100, 4290] as [UInt64] {
+                    let bitmap = try AtomicBitmap(pages: 4300)
+                    bitmap.borrowedSlice(at: 5 * 4096).merge(words: words.span, bits: first..<end, at: page * 4096)
+                    var model = PageModel(byteCount: 4300, pageSize: 1)
+                    for bit in first..<min(end, 256) where words[Int(bit / 64)] >> (bit % 64) & 1 != 0 {
+                        let at = 5 + page + bit - first
+                        model.set(true, at..<(at + 1))
+                    }
+                    #expect(bitmap.runs == model.runs(), "bits \(first)..<\(end) at page \(page)")
+                }
+            }
+        }
+    }
+
     @Test(
         "raw words beyond the end marks nothing there", arguments: [4299, 4300, 1 << 63, .max - 64, .max] as [UInt64])
     func wordsBeyond(page: UInt64) throws {

@@ -3,6 +3,7 @@ import Synchronization
 import TestSupport
 import Testing
 import VMAddressSpace
+import VMBoot
 import VMMemory
 import VMRegions
 
@@ -26,8 +27,9 @@ struct KVMPartitionTests {
 
     private let hasReadOnlyMemory: Bool
     private let slotLimit: Int
-    /// With 64 KiB of RAM of its own at 0.
     private let shared: SharedVM
+    /// RAM at 0 in a slot that is not the partition's.
+    private let ram: GuestMemory
     /// What the partition maps.
     private let memory: GuestMemory
     private let host: UInt
@@ -37,10 +39,11 @@ struct KVMPartitionTests {
         let system = try KVMSystem()
         hasReadOnlyMemory = system.has(.readOnlyMemory)
         slotLimit = system.maximumMemorySlots
-        var configuration = MachineConfiguration(guest: "none")
-        configuration.memory = ByteSize(bytes: 0x1_0000)
-        configuration.irqchip = .none
-        shared = try SharedVM(system, configuration)
+        shared = try SharedVM(system)
+        let range = try MemoryRange(start: GuestAddress(0), count: 0x1_0000)
+        ram = try GuestMemory(anonymous: [range])
+        let ramHost = UInt(bitPattern: ram.regionMap.regions[0].hostAddress)
+        _ = try shared.vm.addMemorySlot(MemorySlot(range: range, hostAddress: ramHost))
         memory = try GuestMemory(anonymous: [MemoryRange(start: GuestAddress(0), count: 0x10_0000)])
         host = UInt(bitPattern: memory.regionMap.regions[0].hostAddress)
     }
@@ -81,7 +84,7 @@ struct KVMPartitionTests {
 
     /// A vCPU that runs `code` from address 0x1000, with the data segment at 0x20000.
     private func makeVCPU(_ code: [UInt8]) throws -> VCPU {
-        try shared.memory.write(code, at: GuestAddress(0x1000))
+        try ram.write(code, at: GuestAddress(0x1000))
         let vcpu = try shared.vm.makeVCPU(id: 0)
         var special = try vcpu.specialRegisters()
         special.cs.base = 0
@@ -190,7 +193,7 @@ struct KVMPartitionTests {
         #expect(installed.map(\.flags) == [.logDirtyPages, .logDirtyPages])
 
         // mov byte [0xf000], 0x77; hlt
-        try shared.memory.write([0xc6, 0x06, 0x00, 0xf0, 0x77, 0xf4], at: GuestAddress(0x1000))
+        try ram.write([0xc6, 0x06, 0x00, 0xf0, 0x77, 0xf4], at: GuestAddress(0x1000))
         try Self.restart(vcpu)
         guard case .halt = try vcpu.run() else {
             Issue.record("the guest did not go on")
@@ -204,5 +207,39 @@ struct KVMPartitionTests {
         try partition.setLoggingDirtyPages(false)
         #expect(installed.allSatisfy { $0.flags.isEmpty })
         #expect(try memory.read(GuestAddress(0x2f000), count: 1) == [0x77])
+    }
+
+    @Test("A guest that reads beside a ROM that comes and goes never finds its memory gone")
+    func overlayUnderARunningGuest() throws {
+        guard hasReadOnlyMemory else { return }
+        var configuration = MachineConfiguration(guest: "reader", format: .flat16)
+        configuration.memory = ByteSize(bytes: 0x1_0000)
+        configuration.irqchip = .none
+        configuration.timeout = TimeLimit("60s")
+        // mov ax, 0x2000; mov ds, ax; again: cmp byte [0x3000], 0x5a; je again; mov al, 1; out 0xf4, al
+        let code: [UInt8] = [
+            0xb8, 0x00, 0x20, 0x8e, 0xd8, 0x80, 0x3e, 0x00, 0x30, 0x5a, 0x74, 0xf9, 0xb0, 0x01, 0xe6, 0xf4,
+        ]
+        let machine = try Machine(
+            configuration, image: GuestImage(name: "reader", bytes: code), console: CollectingConsole())
+        let partition = KVMPartition(
+            machine.guest.shared, hasReadOnlyMemory: true,
+            gate: .init(quiesce: { machine.pause() }, resume: { machine.resume() }), onDirtyPages: { _, _ in })
+        try memory.write([0x5a], at: GuestAddress(0x23000))
+        try carryOut(partition, map: [mapping(32..<64)])
+        try machine.start()
+        for _ in 0..<100 {
+            try carryOut(partition, unmap: [40..<44], map: [mapping(40..<44, hostPage: 200, isWritable: false)])
+            try carryOut(partition, unmap: [40..<44], map: [mapping(40..<44)])
+        }
+        #expect(partition.counters.quiesces == 200)
+        #expect(!machine.control.hasEnded)
+        // Now it does.
+        try carryOut(partition, unmap: [32..<64])
+        let result = machine.wait()
+        guard case .debugExit(value: 1) = result.outcome else {
+            Issue.record("\(result.outcome)")
+            return
+        }
     }
 }

@@ -103,6 +103,21 @@ void baseline_registrar_destroy(struct baseline_registrar *registrar);
 void baseline_registrar_expose(
     const struct baseline_registrar *registrar, uint64_t stride, uint64_t mask, uint64_t count);
 
+/* ---- plan.c: regions with priorities, the view of them in force, and operations from one view to the next ---- */
+
+struct baseline_plan;
+
+/* No regions. There can be 1024 at most, each with one mapping of one backing. */
+struct baseline_plan *baseline_plan_create(void);
+void baseline_plan_destroy(struct baseline_plan *plan);
+
+/* Adds a region with memory from `offset` of the backing on, and maps it. */
+void baseline_plan_add(struct baseline_plan *plan, uint64_t start, uint64_t size, unsigned priority, uint64_t offset);
+
+/* Adds such a region, maps it, unmaps it and removes it. Returns how many operations were planned in all. */
+uint64_t baseline_plan_cycle(
+    struct baseline_plan *plan, uint64_t start, uint64_t size, unsigned priority, uint64_t offset, uint64_t count);
+
 /* ---- fault.c ---- */
 
 /*

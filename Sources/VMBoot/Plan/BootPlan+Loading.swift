@@ -10,6 +10,9 @@ extension BootPlan {
     ///   `memory` lacks some of what the request said, `memoryFailure` where it cannot be written.
     public func load(into memory: GuestMemory, isZeroed: Bool = false) throws(BootError) {
         for load in loads {
+            if case .zeros = load.source, isZeroed { continue }
+            // What is not there is for the load itself to report.
+            if load.count >= Self.populatedCount { _ = try? memory.populate(load.address, count: load.count) }
             switch load.source {
             case .image(let offset, let count):
                 try copy(image, from: offset, count, into: memory, load.address)
@@ -20,11 +23,13 @@ extension BootPlan {
             case .pageTables(let tables):
                 try write(tables, into: memory, load.address)
             case .zeros(let count):
-                guard !isZeroed else { continue }
                 try access { () throws(GuestMemoryError) in try memory.fill(load.address, count: count, with: 0) }
             }
         }
     }
+
+    /// From how many bytes on one call for the pages costs less than a fault on each.
+    private static let populatedCount: UInt64 = 4 * PageSize.size4K.bytes
 
     private func copy(
         _ source: GuestImage, from offset: UInt64, _ count: UInt64, into memory: GuestMemory, _ address: GuestAddress

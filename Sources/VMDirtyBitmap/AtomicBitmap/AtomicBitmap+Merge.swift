@@ -27,23 +27,7 @@ extension AtomicBitmap {
     ///   - page: any; it need not be a multiple of 64.
     public func merge(words: Span<UInt64>, atPage page: UInt64 = 0) {
         defer { withExtendedLifetime(self) {} }
-        ProcessBarrier.light()
-        let limit = storage.pageCount
-        for index in words.indices where words[index] != 0 {
-            let (first, isBeyondEnd) = page.addingReportingOverflow(UInt64(index) << 6)
-            guard !isBeyondEnd, first < limit else { return }
-            // A word of theirs lies across two of ours.
-            let low = first & 63
-            merge(words[index] << low, firstPage: first - low, limit)
-            if low != 0 { merge(words[index] >> (64 - low), firstPage: first - low + 64, limit) }
-        }
-    }
-
-    private func merge(_ bits: UInt64, firstPage: UInt64, _ limit: UInt64) {
-        guard firstPage < limit else { return }
-        let there = limit - firstPage
-        let bits = there < 64 ? bits & ~(~0 << there) : bits
-        if bits != 0 { storage.mark(bits, inWord: firstPage >> 6) }
+        storage.merge(words, bits: 0..<UInt64(words.count) << 6, atPage: page)
     }
 
     /// A bitmap of the same shape with the same pages marked, and room to grow as far.

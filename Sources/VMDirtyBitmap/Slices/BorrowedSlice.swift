@@ -29,6 +29,14 @@ extension AtomicBitmap {
             storage.markDirty(page: (self.offset &+ offset) &>> storage.pageShift)
         }
 
+        /// Marks by some bits of raw words, as `AtomicBitmap.merge(words:atPage:)` does: the first stands for the page of the
+        /// byte at `offset`, and the next for the next page.
+        /// - Parameter bits: their numbers; bit n of word m is 64 * m + n.
+        public func merge(words: Span<UInt64>, bits: Range<UInt64>, at offset: UInt64) {
+            let (start, isBeyondEnd) = self.offset.addingReportingOverflow(offset)
+            if !isBeyondEnd { storage.merge(words, bits: bits, atPage: start >> storage.pageShift) }
+        }
+
         /// The bytes from its start to the end of the tracked memory, which may grow.
         @inlinable
         public var byteCount: UInt64 {

@@ -106,8 +106,8 @@ extension InitialRegion {
         let backing = try MachineError.wrap(MachineError.backing) { () throws(RegionBackingError) in
             try RegionBacking(memfd: "rom \(name)", byteCount: range.count)
         }
-        let mapping = try MachineError.wrap({ .backing(.host(name, $0)) }) { () throws(HostMemoryError) in
-            try HostMapping(backing.memory, count: range.count)
+        let mapping = try MachineError.wrap(MachineError.backing) { () throws(RegionBackingError) in
+            try backing.mapping()
         }
         try MachineError.wrap(MachineError.boot) { () throws(BootError) in
             try image.read(

@@ -63,6 +63,11 @@ public protocol GuestMemoryAccess: AnyObject, Sendable {
 
     /// Ends what `lockPages` began with the same numbers.
     func unlockPages(offset: UInt64, count: UInt64)
+
+    /// Has the host provide the pages of a part now, which is whole pages of 4096 bytes; the contents stay what they are. The
+    /// default does nothing.
+    /// - Returns: whether that is done.
+    func providePages(offset: UInt64, count: UInt64) -> Bool
 }
 
 extension GuestMemoryAccess {
@@ -104,4 +109,5 @@ extension GuestMemoryAccess {
         offset: UInt64, count: UInt64, for purpose: GuestMemory.Purpose
     ) throws(GuestMemoryBackingError) {}
     public func unlockPages(offset: UInt64, count: UInt64) {}
+    public func providePages(offset: UInt64, count: UInt64) -> Bool { false }
 }

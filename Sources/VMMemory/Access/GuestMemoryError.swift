@@ -6,7 +6,7 @@ public struct GuestMemoryError: Error, Hashable {
     public enum Operation: String, Hashable, Sendable {
         case read, write, fill
         case compareExchange = "compare and exchange"
-        case lock, probe
+        case lock, probe, populate
         case subrange = "make a handle for"
         case translate = "tell a device's address for"
     }

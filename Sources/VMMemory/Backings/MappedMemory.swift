@@ -15,6 +15,15 @@ public final class MappedMemory: GuestMemoryAccess {
     ) throws(GuestMemoryBackingError) {
         guard owner.protection.isSuperset(of: purpose.protection) else { throw .notProtectedFor(purpose) }
     }
+
+    public func providePages(offset: UInt64, count: UInt64) -> Bool {
+        do throws(HostMemoryError) {
+            try owner.populate(offset: offset, count: count)
+            return true
+        } catch {
+            return false
+        }
+    }
 }
 
 extension GuestMemory.Purpose {

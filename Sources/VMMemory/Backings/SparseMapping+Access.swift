@@ -29,4 +29,13 @@ extension SparseMapping: GuestMemoryAccess {
         // It can only fail for what was not locked.
         try? unlock(offset: offset, count: count)
     }
+
+    public func providePages(offset: UInt64, count: UInt64) -> Bool {
+        do throws(HostMemoryError) {
+            try populate(offset: offset, count: count)
+            return true
+        } catch {
+            return false
+        }
+    }
 }

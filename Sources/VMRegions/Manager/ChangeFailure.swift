@@ -44,6 +44,8 @@ public struct PagesLocked: Error, Hashable, CustomStringConvertible {
 public enum RegionManagerError: Error, CustomStringConvertible {
     /// The change makes no sense. Nothing has changed.
     case region(RegionError)
+    /// A change is about a region of another manager. Nothing has changed.
+    case foreignRegion(RegionID)
     /// The backing's pages can only be at one place, and are in another manager's regions.
     case backingInUseElsewhere(String)
     /// A range of memory map regions could not be built.
@@ -52,7 +54,7 @@ public enum RegionManagerError: Error, CustomStringConvertible {
     case failed(ChangeFailure)
     /// An operation failed, and so did undoing those before it. The rest of that is done before anything else is.
     case notRestored(ChangeFailure, restoring: ChangeFailure)
-    /// A partition could not be shown the memory there is. It has none.
+    /// A partition could not be shown the memory there is, and has none; or it was not taken away, and it has all.
     case partition(String, PartitionError)
     /// The host has no room for the guest's addresses.
     case addressSpace(bits: Int, HostMemoryError)
@@ -64,6 +66,7 @@ public enum RegionManagerError: Error, CustomStringConvertible {
     public var description: String {
         switch self {
         case .region(let error): "\(error)"
+        case .foreignRegion(let id): "the handle of region \(id) is another manager's"
         case .backingInUseElsewhere(let name):
             "the backing \"\(name)\" has memory in another guest, and its pages can only be at one place; "
                 + "use a shared file, such as a memfd"
@@ -71,7 +74,7 @@ public enum RegionManagerError: Error, CustomStringConvertible {
         case .failed(let failure): "\(failure); everything is as it was before"
         case .notRestored(let failure, let restoring):
             "\(failure); and going back failed: \(restoring); it is tried again before the next change"
-        case .partition(let name, let error): "cannot show partition \"\(name)\" the guest's memory: \(error)"
+        case .partition(let name, let error): "the memory of partition \"\(name)\" stays as it was: \(error)"
         case .addressSpace(let bits, let error):
             "cannot reserve addresses for guest-physical memory of \(bits) bits: \(error)"
         case .faultHandlers(let errno): "\(GuestRAMError.faultHandlers(errno))"

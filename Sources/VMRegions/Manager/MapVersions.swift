@@ -1,4 +1,5 @@
 import VMAddressSpace
+import VMHost
 import VMMemory
 
 /// The memory maps that a plan leads through.
@@ -45,10 +46,11 @@ extension GuestSpace {
     /// pages that were locked.
     func waitUntilUnused(_ ranges: [MemoryRange], timeout: Duration) throws {
         try map.synchronize()
+        let deadline = MonotonicTime.now.advanced(by: timeout)
         for range in ranges {
             guard
                 try reservation.waitUntilUnlocked(
-                    offset: range.start.rawValue, count: range.count, timeout: timeout)
+                    offset: range.start.rawValue, count: range.count, timeout: deadline - .now)
             else { throw PagesLocked(range: range, timeout: timeout) }
         }
     }

@@ -68,8 +68,7 @@ extension BackedPiece {
     /// The part of it in a range; nil where the two are apart.
     func part(in other: MemoryRange) -> BackedPiece? {
         guard let common = range.intersection(other) else { return nil }
-        return BackedPiece(
-            range: common, memory: memory.advanced(by: common.start.rawValue - range.start.rawValue), backing: backing)
+        return BackedPiece(range: common, memory: memory.advanced(from: range, to: common), backing: backing)
     }
 }
 

@@ -13,6 +13,8 @@ struct PlanExecution {
         case unmap(Int)
         case host(HostStep)
         case publish
+        /// From here on, dirty logs are about the memory after the change.
+        case turnLogs
         case map(Int)
     }
 
@@ -42,6 +44,7 @@ struct PlanExecution {
             steps += HostStep.steps(unmapping: content.going, mapping: content.coming).map(Step.host)
         }
         if maps.after !== maps.between ?? maps.before { steps.append(.publish) }
+        steps.append(.turnLogs)
         if !content.coming.isEmpty { steps += partitions.indices.map(Step.map) }
         self.steps = steps
     }
@@ -56,7 +59,6 @@ struct PlanExecution {
             try perform(steps[done])
             done += 1
         }
-        space.shown.withLock { $0 = maps.after }
         for partition in partitions where !content.isEmpty { partition.end() }
     }
 
@@ -89,6 +91,8 @@ struct PlanExecution {
             try perform(step)
         case .publish:
             space.publish(maps.after)
+        case .turnLogs:
+            space.shown.withLock { $0 = maps.after }
         case .map(let index):
             try map(content.change.mapped, in: index)
         }
@@ -106,6 +110,8 @@ struct PlanExecution {
             try perform(step.inverse)
         case .publish:
             try publish(maps.between ?? maps.before, withdrawing: content.coming.map(\.range))
+        case .turnLogs:
+            space.shown.withLock { $0 = maps.before }
         case .map(let index):
             try unmap(content.coming.map(\.range), in: index)
         }

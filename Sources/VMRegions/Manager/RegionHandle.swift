@@ -16,6 +16,10 @@ public final class RegionHandle: Sendable {
         self.manager = manager
     }
 
+    func belongs(to manager: RegionManager) -> Bool {
+        self.manager === manager
+    }
+
     deinit {
         guard let manager else { return }
         manager.queue.enqueue { [id] in manager.assumeIsolated { $0.removeDropped(id) } }

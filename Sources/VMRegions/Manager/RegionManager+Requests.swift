@@ -11,7 +11,12 @@ extension RegionManager {
         _ name: String, _ range: MemoryRange, priority: UInt8 = 0
     ) throws(RegionManagerError) -> RegionHandle {
         let id = planner.makeRegionID()
-        try make([.add(id, name: name, range: range, priority: priority)])
+        do throws(RegionManagerError) {
+            try make([.add(id, name: name, range: range, priority: priority)])
+        } catch {
+            planner.discard(id)
+            throw error
+        }
         return RegionHandle(id, of: self)
     }
 
@@ -19,17 +24,29 @@ extension RegionManager {
     /// others.
     /// - Throws: `RegionManagerError`; nothing has changed then.
     public func apply(_ update: RegionUpdate) throws(RegionManagerError) {
-        var changes: [RegionChange] = []
-        for change in update.changes {
+        for region in update.regions where !region.belongs(to: self) { throw .foreignRegion(region.id) }
+        try make(try planned(update.changes))
+    }
+
+    /// The changes as a planner knows them: it has a number for each backing.
+    private func planned(_ changes: [RegionUpdate.Change]) throws(RegionManagerError) -> [RegionChange] {
+        var planned: [RegionChange] = []
+        planned.reserveCapacity(changes.count)
+        for change in changes {
             switch change {
             case .plain(let change):
-                changes.append(change)
+                planned.append(change)
             case .addMapping(let id, var mapping, let backing):
-                mapping.backing = try number(of: backing)
-                changes.append(.addMapping(id, mapping))
+                do throws(RegionManagerError) {
+                    mapping.backing = try number(of: backing)
+                } catch {
+                    forgetUnusedBackings()
+                    throw error
+                }
+                planned.append(.addMapping(id, mapping))
             }
         }
-        try make(changes)
+        return planned
     }
 
     /// Removes a region, and waits until nobody uses its memory.

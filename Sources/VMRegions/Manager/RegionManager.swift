@@ -28,14 +28,14 @@ public actor RegionManager {
     /// How many bits guest-physical addresses have.
     public nonisolated let addressWidth: Int
     let queue = RegionQueue()
-    let space: GuestSpace
+    nonisolated let space: GuestSpace
     var planner: RegionPlanner
     var backings: [BackingID: RegionBacking] = [:]
     private var numbers: [ObjectIdentifier: BackingID] = [:]
     var partitions: [any Partition] = []
     public internal(set) var counters = RegionCounters()
     /// A change that failed, and could not be taken back all the way.
-    private var unfinished: PlanExecution?
+    private var unfinished: (execution: PlanExecution, failure: ChangeFailure)?
     /// Regions without a handle that could not be removed when it was dropped.
     private var orphans: Set<RegionID> = []
     /// How long a change waits for pages that are locked.
@@ -47,19 +47,33 @@ public actor RegionManager {
     ///   - policy: which regions may overlap.
     /// - Throws: `addressSpace`, `faultHandlers`.
     public init(addressWidth: Int, policy: OverlapPolicy = .layered) throws(RegionManagerError) {
+        try self.init(addressWidth: addressWidth, policy: policy, beforeHostStep: nil)
+    }
+
+    init(
+        addressWidth: Int, policy: OverlapPolicy, beforeHostStep: GuestSpace.StepObserver?
+    ) throws(RegionManagerError) {
         do throws(Errno) {
             try GuestMemory.installFaultHandlersOnce()
         } catch {
             throw .faultHandlers(error)
         }
         do throws(HostMemoryError) {
-            space = try GuestSpace(addressWidth: addressWidth)
+            space = try GuestSpace(addressWidth: addressWidth, beforeStep: beforeHostStep)
         } catch {
             throw .addressSpace(bits: addressWidth, error)
         }
         planner = RegionPlanner(policy: policy, addressWidth: addressWidth)
         self.addressWidth = addressWidth
         memory = space.memory
+    }
+
+    deinit {
+        let ranges = Array(space.memory.regionMap.regions.lazy.map(\.range).merged())
+        var isAllGone = unfinished == nil
+        for partition in partitions where (try? partition.unmapAll(ranges)) == nil { isAllGone = false }
+        // A guest would write to what is next at these addresses: they are never given back.
+        if !isAllGone { _ = Unmanaged.passRetained(space) }
     }
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
@@ -79,17 +93,14 @@ public actor RegionManager {
 
     // MARK: Partitions
 
-    /// Shows a partition the memory there is, and from now on each change.
+    /// Shows a partition the memory there is, and from now on each change. One that is shown it already is passed over.
     /// - Throws: `partition`; it has no memory then.
     public func addPartition(_ partition: any Partition) throws(RegionManagerError) {
         try finishUnwinding()
+        guard !partitions.contains(where: { $0 === partition }) else { return }
         let mappings = inForce.map(space.partitionMapping)
         do throws(PartitionError) {
-            if !mappings.isEmpty {
-                try partition.begin(PartitionChange(unmapped: [], mapped: mappings))
-                defer { partition.end() }
-                try partition.map(mappings)
-            }
+            try partition.mapAll(mappings)
         } catch {
             throw .partition(partition.name, error)
         }
@@ -101,13 +112,8 @@ public actor RegionManager {
     public func removePartition(_ partition: any Partition) throws(RegionManagerError) {
         try finishUnwinding()
         guard let index = partitions.firstIndex(where: { $0 === partition }) else { return }
-        let ranges = Array(inForce.map(\.range).merged())
         do throws(PartitionError) {
-            if !ranges.isEmpty {
-                try partition.begin(PartitionChange(unmapped: ranges, mapped: []))
-                defer { partition.end() }
-                try partition.unmap(ranges)
-            }
+            try partition.unmapAll(Array(inForce.map(\.range).merged()))
         } catch {
             throw .partition(partition.name, error)
         }
@@ -115,7 +121,7 @@ public actor RegionManager {
     }
 
     /// Marks the pages as written that a partition's dirty log says were. A partition may call it at any time, also within
-    /// a change: the log is about the memory that was there before.
+    /// a change: until it is to `map`, the log is about the memory that was there before, then about what is there after.
     /// - Parameters:
     ///   - words: a bit for each page, the first in the lowest bit of the first word.
     ///   - range: guest-physical; where it has no memory, bits are passed over.
@@ -138,6 +144,8 @@ public actor RegionManager {
     func make(_ changes: [RegionChange], waitingUpTo timeout: Duration? = nil) throws(RegionManagerError) {
         try finishUnwinding()
         removeOrphans()
+        // That may have failed, too.
+        try finishUnwinding()
         try makeNow(changes, waitingUpTo: timeout)
     }
 
@@ -176,21 +184,16 @@ public actor RegionManager {
         do throws(ChangeFailure) {
             try execution.unwind()
         } catch {
-            unfinished = execution
+            unfinished = (execution, failure)
             throw .notRestored(failure, restoring: error)
         }
     }
 
     /// Goes on with taking back what failed before.
     private func finishUnwinding() throws(RegionManagerError) {
-        guard var execution = unfinished else { return }
-        unfinished = nil
-        do throws(ChangeFailure) {
-            try execution.unwind()
-        } catch {
-            unfinished = execution
-            throw .notRestored(error, restoring: error)
-        }
+        guard var unfinished else { return }
+        self.unfinished = nil
+        try unwind(&unfinished.execution, after: unfinished.failure)
     }
 
     /// Whether a change that failed could not be taken back all the way yet.
@@ -208,7 +211,7 @@ public actor RegionManager {
         return number
     }
 
-    private func forgetUnusedBackings() {
+    func forgetUnusedBackings() {
         // A change that is not taken back yet needs what it names.
         guard unfinished == nil else { return }
         for number in planner.unusedBackings {
@@ -232,7 +235,10 @@ public actor RegionManager {
 
     private func removeOrphans() {
         for id in orphans {
-            guard planner.region(id) == nil || (try? makeNow([.remove(id)], waitingUpTo: .zero)) != nil else { return }
+            guard planner.region(id) == nil || (try? makeNow([.remove(id)], waitingUpTo: .zero)) != nil else {
+                if isUnfinished { return }
+                continue
+            }
             orphans.remove(id)
         }
     }

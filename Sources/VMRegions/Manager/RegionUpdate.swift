@@ -8,17 +8,19 @@ public struct RegionUpdate: Sendable {
     }
 
     private(set) var changes: [Change] = []
+    /// The regions it is about, which are kept until it is made.
+    private(set) var regions: [RegionHandle] = []
 
     public init() {}
 
     /// Maps a region, or changes how it is mapped.
     public mutating func map(_ region: RegionHandle, _ parameters: MapParameters = MapParameters()) {
-        changes.append(.plain(.map(region.id, parameters)))
+        append(.plain(.map(region.id, parameters)), to: region)
     }
 
     /// Hides a region; what it hid is seen again.
     public mutating func unmap(_ region: RegionHandle) {
-        changes.append(.plain(.unmap(region.id)))
+        append(.plain(.unmap(region.id)), to: region)
     }
 
     /// Puts memory into a region, in the place of what was there.
@@ -33,26 +35,31 @@ public struct RegionUpdate: Sendable {
         let mapping = RegionMapping(
             offset: offset, count: count, backing: BackingID(rawValue: 0), backingOffset: backingOffset,
             isWritable: isWritable ?? backing.isWritable)
-        changes.append(.addMapping(region.id, mapping, backing))
+        append(.addMapping(region.id, mapping, backing), to: region)
     }
 
     /// Takes memory out of a part of a region; mappings that reach beyond are cut.
     public mutating func removeMappings(from region: RegionHandle, at offset: UInt64, count: UInt64) {
-        changes.append(.plain(.removeMappings(region.id, offset: offset, count: count)))
+        append(.plain(.removeMappings(region.id, offset: offset, count: count)), to: region)
     }
 
     /// Moves a region with its memory.
     public mutating func move(_ region: RegionHandle, to address: GuestAddress) {
-        changes.append(.plain(.move(region.id, to: address)))
+        append(.plain(.move(region.id, to: address)), to: region)
     }
 
     /// Gives a region another length, in bytes; memory past the new end is cut off.
     public mutating func resize(_ region: RegionHandle, to count: UInt64) {
-        changes.append(.plain(.resize(region.id, count: count)))
+        append(.plain(.resize(region.id, count: count)), to: region)
     }
 
     /// Removes a region. Its handle is of no use then.
     public mutating func remove(_ region: RegionHandle) {
-        changes.append(.plain(.remove(region.id)))
+        append(.plain(.remove(region.id)), to: region)
+    }
+
+    private mutating func append(_ change: Change, to region: RegionHandle) {
+        changes.append(change)
+        regions.append(region)
     }
 }

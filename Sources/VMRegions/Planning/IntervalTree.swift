@@ -51,12 +51,22 @@ struct IntervalTree<Element: TreeInterval & Sendable>: Sendable {
     /// How many elements are on the longest way down.
     var height: Int { Int(nodes[Int(root)].height) }
 
-    mutating func insert(_ element: Element) {
+    /// The element at an index from `insert(_:)`, until it is removed; nil then. Another has to begin, end and order as it
+    /// does.
+    subscript(index: Index) -> Element? {
+        get { elements[Int(index)] }
+        set { elements[Int(index)] = newValue }
+    }
+
+    /// - Returns: where it is until it is removed.
+    @discardableResult
+    mutating func insert(_ element: Element) -> Index {
         let index = allocate(element)
         root = nodes.withUnsafeMutableBufferPointer { nodes in
             TreeLinks<Element>(nodes: nodes).inserting(index, into: root)
         }
         count += 1
+        return index
     }
 
     /// Removes the element that begins and orders as `element` does.
@@ -90,17 +100,11 @@ struct IntervalTree<Element: TreeInterval & Sendable>: Sendable {
 
     /// Calls `body` with the elements that overlap `first` through `last`, by where they begin.
     func forEach(overlapping first: UInt64, _ last: UInt64, _ body: (Element) -> Void) {
-        visit(root, first, last, body)
-    }
-
-    private func visit(_ index: Index, _ first: UInt64, _ last: UInt64, _ body: (Element) -> Void) {
-        guard index != 0 else { return }
-        let node = nodes[Int(index)]
-        guard node.reach >= first else { return }
-        visit(node.left, first, last, body)
-        guard node.first <= last else { return }
-        if node.last >= first, let element = elements[Int(index)] { body(element) }
-        visit(node.right, first, last, body)
+        nodes.withUnsafeBufferPointer { nodes in
+            elements.withUnsafeBufferPointer { elements in
+                TreeVisit(nodes: nodes, elements: elements, first: first, last: last).visit(root, body)
+            }
+        }
     }
 
     /// All elements, by where they begin.
@@ -109,6 +113,28 @@ struct IntervalTree<Element: TreeInterval & Sendable>: Sendable {
         all.reserveCapacity(count)
         forEach(overlapping: 0, .max) { all.append($0) }
         return all
+    }
+}
+
+/// A search for the elements of an `IntervalTree` that overlap `first` through `last`.
+private struct TreeVisit<Element: TreeInterval & Sendable> {
+    typealias Tree = IntervalTree<Element>
+
+    // SAFETY: it exists within one call of `withUnsafeBufferPointer` for each; indices are only made by the tree.
+    let nodes: UnsafeBufferPointer<Tree.Node>
+    let elements: UnsafeBufferPointer<Element?>
+    let first: UInt64
+    let last: UInt64
+
+    func visit(_ index: Tree.Index, _ body: (Element) -> Void) {
+        var index = index
+        while index != 0, nodes[Int(index)].reach >= first {
+            let node = nodes[Int(index)]
+            visit(node.left, body)
+            guard node.first <= last else { return }
+            if node.last >= first, let element = elements[Int(index)] { body(element) }
+            index = node.right
+        }
     }
 }
 

@@ -1,45 +1,38 @@
 import VMAddressSpace
 
-/// Where a region is.
-struct RegionExtent: TreeInterval, Sendable {
-    let first: UInt64
-    let last: UInt64
-    let id: RegionID
+extension Region: TreeInterval {
+    var first: UInt64 { range.start.rawValue }
+    var last: UInt64 { range.last.rawValue }
     var order: UInt64 { id.rawValue }
-
-    init(_ region: Region) {
-        first = region.range.start.rawValue
-        last = region.range.last.rawValue
-        id = region.id
-    }
 }
 
 /// The regions there are, by number and by address.
 struct RegionIndex: Sendable {
-    private var regions: [RegionID: Region] = [:]
-    private var extents = IntervalTree<RegionExtent>()
+    private var tree = IntervalTree<Region>()
+    private var places: [RegionID: IntervalTree<Region>.Index] = [:]
 
-    subscript(id: RegionID) -> Region? { regions[id] }
+    subscript(id: RegionID) -> Region? {
+        places[id].flatMap { tree[$0] }
+    }
 
-    var count: Int { regions.count }
+    var count: Int { tree.count }
 
     /// By where they start; those that start together, the oldest first.
-    var all: [Region] { extents.all.compactMap { regions[$0.id] } }
+    var all: [Region] { tree.all }
 
-    /// Puts a region in the place of what had its number, or, where it is nil, removes that.
-    mutating func set(_ id: RegionID, to region: Region?) {
-        let old = regions[id]
-        if old?.range != region?.range {
-            if let old { extents.remove(RegionExtent(old)) }
-            if let region { extents.insert(RegionExtent(region)) }
+    /// Puts a region in the place of the one that has its number, or, where it is nil, removes that.
+    /// - Parameter old: what the number stands for now.
+    mutating func set(_ id: RegionID, from old: Region?, to new: Region?) {
+        if let old, let new, old.range == new.range {
+            if let place = places[id] { tree[place] = new }
+            return
         }
-        regions[id] = region
+        if let old { tree.remove(old) }
+        places[id] = new.map { tree.insert($0) }
     }
 
     /// Calls `body` with the regions that have an address in a range.
     func forEach(overlapping range: MemoryRange, _ body: (Region) -> Void) {
-        extents.forEach(overlapping: range.start.rawValue, range.last.rawValue) { extent in
-            if let region = regions[extent.id] { body(region) }
-        }
+        tree.forEach(overlapping: range.start.rawValue, range.last.rawValue, body)
     }
 }

@@ -9,10 +9,10 @@ extension RegionPlanner {
             try numbers.check(id)
             try checkPlace(of: region)
             numbers.use(id)
-            replace(id, with: region, &transaction)
+            replace(nil, with: region, &transaction)
         case .remove(let id):
             let region = try existing(id)
-            replace(id, with: nil, touching: region.parameters == nil ? nil : region.range, &transaction)
+            replace(region, with: nil, touching: region.parameters == nil ? nil : region.range, &transaction)
         case .map(let id, let parameters):
             try map(id, parameters, &transaction)
         case .unmap(let id):
@@ -43,20 +43,23 @@ extension RegionPlanner {
         return region
     }
 
+    /// Puts a region, or nothing, in the place of another, or of nothing.
     private mutating func replace(
-        _ id: RegionID, with region: Region?, touching range: MemoryRange? = nil, _ transaction: inout RegionTransaction
+        _ old: Region?, with new: Region?, touching range: MemoryRange? = nil, _ transaction: inout RegionTransaction
     ) {
-        transaction.record(id, was: index[id], touching: range)
-        set(id, to: region)
+        guard let id = (old ?? new)?.id else { return }
+        transaction.record(id, was: old, touching: range)
+        set(id, from: old, to: new)
     }
 
     private mutating func map(
         _ id: RegionID, _ parameters: MapParameters?, _ transaction: inout RegionTransaction
     ) throws(RegionError) {
-        var region = try existing(id)
+        let region = try existing(id)
         guard region.parameters != parameters else { return }
-        region.parameters = parameters
-        replace(id, with: region, touching: region.range, &transaction)
+        var changed = region
+        changed.parameters = parameters
+        replace(region, with: changed, touching: region.range, &transaction)
     }
 
     // MARK: Places
@@ -81,14 +84,14 @@ extension RegionPlanner {
         try checkPlace(of: placed)
         if placed.lastOffset < region.lastOffset { placed.cutMappings(after: placed.lastOffset) }
         let isMapped = region.parameters != nil
-        replace(region.id, with: placed, touching: isMapped ? region.range : nil, &transaction)
+        replace(region, with: placed, touching: isMapped ? region.range : nil, &transaction)
         if isMapped { transaction.touch(range) }
     }
 
     /// - Throws: `beyondAddressWidth`; under `OverlapPolicy.nested`, `overlap`.
     private func checkPlace(of region: Region) throws(RegionError) {
         let name = RegionError.Name(region)
-        guard addressWidth == 64 || region.range.last.rawValue >> UInt64(addressWidth) == 0 else {
+        guard region.range.last.rawValue >> UInt64(addressWidth) == 0 else {
             throw .beyondAddressWidth(name, bits: addressWidth)
         }
         guard policy == .nested else { return }
@@ -141,7 +144,7 @@ extension RegionPlanner {
         guard changed.mappings != region.mappings else { return }
         let touched = MemoryRange(
             uncheckedFrom: GuestAddress(region.address(of: offset)), through: GuestAddress(region.address(of: last)))
-        replace(region.id, with: changed, touching: region.parameters == nil ? nil : touched, &transaction)
+        replace(region, with: changed, touching: region.parameters == nil ? nil : touched, &transaction)
     }
 
     /// - Throws: `mappedTwice` where pages that can only be at one place are at another, unless this mapping takes that

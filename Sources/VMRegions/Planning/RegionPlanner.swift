@@ -35,6 +35,9 @@ public struct RegionPlanner: Sendable {
     /// undone.
     public mutating func makeRegionID() -> RegionID { numbers.make() }
 
+    /// Takes back a number that no region has got, and that none is to get.
+    public mutating func discard(_ id: RegionID) { numbers.use(id) }
+
     // MARK: Backings
 
     /// Adds something that memory can come from.
@@ -73,15 +76,13 @@ public struct RegionPlanner: Sendable {
         }
         var step = ViewStep()
         for range in transaction.touchedRanges { step.append(render(range)) }
-        let difference = ViewDifference(from: step.removed, to: step.added)
-        let operations =
-            difference.unmapped.map(PlanOperation.unmap)
-            + difference.mapped.map { PlanOperation.map($0.range, $0.memory) }
         return RegionPlan(
-            operations: operations, removed: step.removed, added: step.added, previous: transaction.previous)
+            operations: ViewDifference(from: step.removed, to: step.added).operations, removed: step.removed,
+            added: step.added, previous: transaction.previous)
     }
 
-    /// Takes back the last plan that has not been taken back: regions and view are as they were before.
+    /// Takes back the last plan that has not been taken back: regions and view are as they were before. The backings whose
+    /// mappings it took away must still be there.
     public mutating func undo(_ plan: RegionPlan) {
         restore(plan.previous)
         view.replace(plan.added, with: plan.removed)
@@ -89,15 +90,17 @@ public struct RegionPlanner: Sendable {
 
     private mutating func restore(_ previous: [(id: RegionID, region: Region?)]) {
         for (id, region) in previous.reversed() {
-            set(id, to: region)
+            set(id, from: index[id], to: region)
             if region == nil { numbers.giveBack(id) }
         }
     }
 
     /// Puts a region, or nothing, in the place of what had its number.
-    mutating func set(_ id: RegionID, to region: Region?) {
-        backings.replace(index[id]?.mappings ?? [], with: region?.mappings ?? [], of: id)
-        index.set(id, to: region)
+    mutating func set(_ id: RegionID, from old: Region?, to new: Region?) {
+        let (oldMappings, newMappings) = (old?.mappings ?? [], new?.mappings ?? [])
+        // Mostly they are one array, which takes no comparison.
+        if oldMappings != newMappings { backings.replace(oldMappings, with: newMappings, of: id) }
+        index.set(id, from: old, to: new)
     }
 
     /// Brings the view up to date in a range.
@@ -109,7 +112,7 @@ public struct RegionPlanner: Sendable {
             guard let below = piece.range.subtracting(range).below else { break }
             new.append(piece.part(in: below))
         }
-        for piece in index.rendered(range) { new.appendJoining(piece) }
+        index.render(range, into: &new)
         for piece in old {
             guard let above = piece.range.subtracting(range).above else { continue }
             new.appendJoining(piece.part(in: above))
@@ -117,15 +120,5 @@ public struct RegionPlanner: Sendable {
         let step = ViewStep(from: old, to: new)
         view.replace(step.removed, with: step.added)
         return step
-    }
-}
-
-extension [ViewPiece] {
-    fileprivate mutating func appendJoining(_ piece: ViewPiece) {
-        if let last, last.continues(in: piece) {
-            self[count - 1].range = MemoryRange(uncheckedFrom: last.range.start, through: piece.range.last)
-        } else {
-            append(piece)
-        }
     }
 }

@@ -2,62 +2,63 @@ import VMAddressSpace
 
 /// The operations that lead from one list of pieces to another, both ascending and disjoint.
 struct ViewDifference {
-    private(set) var unmapped: [MemoryRange] = []
-    private(set) var mapped: [(range: MemoryRange, memory: PieceMemory)] = []
+    /// The fewest that do: what has to go, ascending, then what comes, ascending.
+    private(set) var operations: [PlanOperation] = []
 
     init(from old: [ViewPiece], to new: [ViewPiece]) {
-        Self.forEachPart(of: old, unlike: new) { part in
-            if let last = unmapped.last, last.endExclusive == part.range.start {
-                unmapped[unmapped.count - 1] = MemoryRange(uncheckedFrom: last.start, through: part.range.last)
-            } else {
-                unmapped.append(part.range)
-            }
-        }
-        Self.forEachPart(of: new, unlike: old) { part in
-            guard let memory = part.memory else { return }
-            if let last = mapped.last, last.range.endExclusive == part.range.start,
-                last.memory.continues(in: memory, after: last.range.count)
-            {
-                mapped[mapped.count - 1].range = MemoryRange(
-                    uncheckedFrom: last.range.start, through: part.range.last)
-            } else {
-                mapped.append((part.range, memory))
-            }
+        Self.forEachPart(of: old, unlike: new) { part, _ in unmap(part) }
+        Self.forEachPart(of: new, unlike: old) { part, memory in map(part, memory) }
+    }
+
+    private mutating func unmap(_ range: MemoryRange) {
+        if case .unmap(let last)? = operations.last, last.endExclusive == range.start {
+            operations[operations.count - 1] = .unmap(
+                MemoryRange(uncheckedFrom: last.start, through: range.last))
+        } else {
+            operations.append(.unmap(range))
         }
     }
 
-    /// Calls `body` with the parts of pieces with memory that `others` does not have alike, ascending.
+    private mutating func map(_ range: MemoryRange, _ memory: PieceMemory) {
+        if case .map(let last, let lastMemory)? = operations.last, last.endExclusive == range.start,
+            lastMemory.continues(in: memory, after: last.count)
+        {
+            operations[operations.count - 1] = .map(
+                MemoryRange(uncheckedFrom: last.start, through: range.last), lastMemory)
+        } else {
+            operations.append(.map(range, memory))
+        }
+    }
+
+    /// Calls `body` with the parts of pieces, and their memory, that `others` does not have alike, ascending.
     private static func forEachPart(
-        of pieces: [ViewPiece], unlike others: [ViewPiece], _ body: (ViewPiece) -> Void
+        of pieces: [ViewPiece], unlike others: [ViewPiece], _ body: (MemoryRange, PieceMemory) -> Void
     ) {
         var index = 0
-        for piece in pieces where piece.memory != nil {
+        for piece in pieces {
+            guard let memory = piece.memory else { continue }
             var rest: MemoryRange? = piece.range
             while index < others.count, others[index].range.last < piece.range.start { index += 1 }
             var other = index
             while let current = rest, other < others.count, others[other].range.start <= current.last {
-                let (part, next) = Self.split(current, of: piece, at: others[other])
-                if let part { body(part) }
-                rest = next
+                if let alike = piece.rangeAlike(others[other]) {
+                    let (below, above) = current.subtracting(alike)
+                    if let below { body(below, memory.advanced(from: piece.range, to: below)) }
+                    rest = above
+                }
                 other += 1
             }
-            if let rest { body(piece.part(in: rest)) }
+            if let rest { body(rest, memory.advanced(from: piece.range, to: rest)) }
         }
     }
+}
 
-    /// What of a piece's `rest` lies below `other`, or below and in it where they are not alike, and what lies above.
-    private static func split(
-        _ rest: MemoryRange, of piece: ViewPiece, at other: ViewPiece
-    ) -> (part: ViewPiece?, above: MemoryRange?) {
-        guard let common = rest.intersection(other.range) else { return (nil, rest) }
-        let (below, above) = rest.subtracting(common)
-        let isAlike = isSame(piece.part(in: common).memory, other.part(in: common).memory)
-        if isAlike { return (below.map(piece.part), above) }
-        return (piece.part(in: MemoryRange(uncheckedFrom: rest.start, through: common.last)), above)
-    }
-
-    private static func isSame(_ memory: PieceMemory?, _ other: PieceMemory?) -> Bool {
-        guard let memory, let other else { return false }
-        return memory.isSame(as: other)
+extension ViewPiece {
+    /// Where two pieces overlap and show the same memory, in the same way; nil where they do not.
+    fileprivate func rangeAlike(_ other: ViewPiece) -> MemoryRange? {
+        guard let memory, let otherMemory = other.memory, let common = range.intersection(other.range),
+            memory.advanced(from: range, to: common).isSame(as: otherMemory.advanced(from: other.range, to: common))
+        else { return nil }
+        return common
     }
 }

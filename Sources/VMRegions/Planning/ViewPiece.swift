@@ -25,9 +25,10 @@ public struct PieceMemory: Hashable, Sendable {
         return self == compared
     }
 
-    func advanced(by bytes: UInt64) -> PieceMemory {
+    /// The memory in `part`, where this is the one in `range`.
+    func advanced(from range: MemoryRange, to part: MemoryRange) -> PieceMemory {
         var advanced = self
-        advanced.backingOffset += bytes
+        advanced.backingOffset += part.start.rawValue - range.start.rawValue
         return advanced
     }
 }
@@ -45,7 +46,7 @@ public struct ViewPiece: Hashable, Sendable {
         var part = self
         part.range = MemoryRange(
             uncheckedFrom: max(range.start, other.start), through: min(range.last, other.last))
-        part.memory = memory?.advanced(by: part.range.start.rawValue - range.start.rawValue)
+        part.memory = memory?.advanced(from: range, to: part.range)
         return part
     }
 
@@ -56,6 +57,17 @@ public struct ViewPiece: Hashable, Sendable {
         case (nil, nil): return true
         case (let memory?, let next?): return memory.continues(in: next, after: range.count)
         case (nil, _?), (_?, nil): return false
+        }
+    }
+}
+
+extension [ViewPiece] {
+    /// Appends a piece that is above all others; it becomes part of the last one where that goes on in it.
+    mutating func appendJoining(_ piece: ViewPiece) {
+        if let last, last.continues(in: piece) {
+            self[count - 1].range = MemoryRange(uncheckedFrom: last.range.start, through: piece.range.last)
+        } else {
+            append(piece)
         }
     }
 }

@@ -1,25 +1,47 @@
 import VMAddressSpace
 
 extension RegionIndex {
-    /// What the guest sees in a range: the pieces of the regions in force there, cut at its ends, ascending.
-    func rendered(_ range: MemoryRange) -> [ViewPiece] {
+    /// Appends what the guest sees in a range: the pieces of the regions in force there, cut at its ends, ascending.
+    func render(_ range: MemoryRange, into pieces: inout [ViewPiece]) {
+        var top: Region?
+        var isAlone = true
+        forEach(overlapping: range) { region in
+            guard region.parameters != nil else { return }
+            isAlone = top == nil
+            if top.map(region.hides) ?? true { top = region }
+        }
+        guard let top else { return }
+        // Mostly there is one region, or one that hides the others.
+        if isAlone || top.range.contains(range) {
+            if let part = top.range.intersection(range) { top.appendPieces(in: part, to: &pieces) }
+        } else {
+            renderLayers(range, into: &pieces)
+        }
+    }
+
+    private func renderLayers(_ range: MemoryRange, into pieces: inout [ViewPiece]) {
         var mapped: [Region] = []
         forEach(overlapping: range) { region in
             if region.parameters != nil { mapped.append(region) }
         }
-        mapped.sort { ($1.priority, $0.id) < ($0.priority, $1.id) }
-        var pieces: [ViewPiece] = []
+        mapped.sort { $0.hides($1) }
+        var found: [ViewPiece] = []
         var free = FreeRanges(range)
         for region in mapped {
-            free.take(region.range) { part in region.appendPieces(in: part, to: &pieces) }
+            free.take(region.range) { part in region.appendPieces(in: part, to: &found) }
             guard !free.isEmpty else { break }
         }
-        if mapped.count > 1 { pieces.sort { $0.range < $1.range } }
-        return pieces
+        found.sort { $0.range < $1.range }
+        for piece in found { pieces.appendJoining(piece) }
     }
 }
 
 extension Region {
+    /// Whether it is seen, and not `other`, where both are mapped.
+    fileprivate func hides(_ other: Region) -> Bool {
+        (other.priority, id) < (priority, other.id)
+    }
+
     /// Appends the pieces that show a part of the region, ascending.
     fileprivate func appendPieces(in part: MemoryRange, to pieces: inout [ViewPiece]) {
         guard let parameters else { return }
@@ -27,17 +49,17 @@ extension Region {
         var offset = part.start.rawValue - range.start.rawValue
         for mapping in mappings[firstMapping(endingAtOrAfter: offset)...] {
             guard mapping.offset <= last else { break }
-            if offset < mapping.offset { pieces.append(piece(from: offset, through: mapping.offset - 1, nil)) }
+            if offset < mapping.offset { pieces.appendJoining(piece(from: offset, through: mapping.offset - 1, nil)) }
             let piece = mapping.part(from: max(offset, mapping.offset), through: min(last, mapping.last))
             let memory = PieceMemory(
                 backing: piece.backing, backingOffset: piece.backingOffset,
                 isWritable: piece.isWritable && parameters.isWritable, isExecutable: parameters.isExecutable,
                 prefetch: parameters.prefetch)
-            pieces.append(self.piece(from: piece.offset, through: piece.last, memory))
+            pieces.appendJoining(self.piece(from: piece.offset, through: piece.last, memory))
             guard piece.last < last else { return }
             offset = piece.last + 1
         }
-        pieces.append(piece(from: offset, through: last, nil))
+        pieces.appendJoining(piece(from: offset, through: last, nil))
     }
 
     private func piece(from offset: UInt64, through last: UInt64, _ memory: PieceMemory?) -> ViewPiece {

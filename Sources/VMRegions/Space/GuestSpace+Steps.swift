@@ -6,11 +6,12 @@ extension GuestSpace {
     /// - Parameter timeout: how long locked pages are waited for.
     /// - Throws: `HostMemoryError`; nothing has changed then.
     func perform(_ step: HostStep, waitingUpTo timeout: Duration) throws(HostMemoryError) {
+        try beforeStep?(step)
         switch step {
         case .unmap(let piece):
             try unmap(piece, waitingUpTo: timeout)
         case .map(let piece):
-            try map(piece)
+            try map(piece, waitingUpTo: timeout)
             // An advice: what cannot be provided now is asked for again when it is touched.
             if piece.memory.prefetch {
                 try? reservation.populate(offset: piece.range.start.rawValue, count: piece.range.count)
@@ -33,7 +34,7 @@ extension GuestSpace {
             protection: .readWrite, waitingUpTo: timeout)
     }
 
-    private func map(_ piece: BackedPiece) throws(HostMemoryError) {
+    private func map(_ piece: BackedPiece, waitingUpTo timeout: Duration) throws(HostMemoryError) {
         var done = piece.bytes.lowerBound
         do {
             for parked in piece.backing.parkedRuns(in: piece.bytes) {
@@ -46,7 +47,7 @@ extension GuestSpace {
             }
             try mapFresh(piece, done..<piece.bytes.upperBound)
         } catch {
-            if let part = piece.part(piece.bytes.lowerBound..<done) { try? unmap(part, waitingUpTo: .zero) }
+            if let part = piece.part(piece.bytes.lowerBound..<done) { try? unmap(part, waitingUpTo: timeout) }
             throw error
         }
     }
@@ -71,9 +72,8 @@ extension BackedPiece {
     fileprivate func part(_ bytes: Range<UInt64>) -> BackedPiece? {
         guard !bytes.isEmpty else { return nil }
         let first = address(of: bytes.lowerBound)
-        return BackedPiece(
-            range: MemoryRange(
-                uncheckedFrom: GuestAddress(first), through: GuestAddress(first + UInt64(bytes.count) - 1)),
-            memory: memory.advanced(by: bytes.lowerBound - memory.backingOffset), backing: backing)
+        let part = MemoryRange(
+            uncheckedFrom: GuestAddress(first), through: GuestAddress(first + UInt64(bytes.count) - 1))
+        return BackedPiece(range: part, memory: memory.advanced(from: range, to: part), backing: backing)
     }
 }

@@ -8,14 +8,19 @@ final class GuestSpace: Sendable {
     let reservation: SparseMapping
     let map: GuestMemoryAtomic<RegionMap>
     let memory: GuestMemory
-    /// What partitions show, and what their dirty logs are about: the memory map as it was before a change, until that is
-    /// done.
+    /// What the dirty logs of partitions are about: the memory map as it was before a change, until all partitions have
+    /// taken away what goes, then the one after it.
     let shown: Monitor<RegionMap>
+    /// Called before each step on the host, which fails as it does: for tests.
+    let beforeStep: StepObserver?
+
+    typealias StepObserver = @Sendable (HostStep) throws(HostMemoryError) -> Void
 
     /// - Parameter addressWidth: in bits.
-    init(addressWidth: Int) throws(HostMemoryError) {
-        // 2^63 bytes are more than any host has; the error then says so.
-        reservation = try SparseMapping(byteCount: 1 << UInt64(min(addressWidth, 63)))
+    init(addressWidth: Int, beforeStep: StepObserver? = nil) throws(HostMemoryError) {
+        // Less than a page, or 2^63 bytes, are not to be had; the error then says so.
+        reservation = try SparseMapping(byteCount: 1 << UInt64(min(max(addressWidth, 0), 63)))
+        self.beforeStep = beforeStep
         let empty = RegionMap()
         map = GuestMemoryAtomic(empty)
         memory = GuestMemory(map)

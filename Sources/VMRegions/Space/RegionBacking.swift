@@ -6,7 +6,8 @@ import VMMemory
 /// Something that the memory of regions comes from, with the bitmap of its pages that were written.
 ///
 /// Contents and bitmap live as long as this object, whether or not anything of it is mapped: what a ROM hides is there
-/// when the ROM goes, and what moves to another address takes its contents and its dirty bits along.
+/// when the ROM goes, and what moves to another address takes its contents and its dirty bits along. (Of pages that can
+/// only be at one place, those that a guest sees when its manager goes are lost.)
 ///
 /// Threads: any, several at once.
 public final class RegionBacking: Sendable {
@@ -26,7 +27,12 @@ public final class RegionBacking: Sendable {
     /// Pages that only one mapping can have, while the guest does not see them; at their offset in the backing.
     private let parking = Monitor<SparseMapping?>(nil)
     /// The space that such pages are in.
-    private let owner = Monitor<ObjectIdentifier?>(nil)
+    private let owner = Monitor(Owner())
+
+    private struct Owner {
+        /// Not kept: with a space that goes, the pages go that the guest saw.
+        weak var space: GuestSpace?
+    }
 
     /// - Parameters:
     ///   - byteCount: a multiple of 4096.
@@ -76,6 +82,17 @@ public final class RegionBacking: Sendable {
         try self.init(name, .shared(file), byteCount: byteCount)
     }
 
+    /// A mapping of all of it beside the guest's, to look at its contents or fill it.
+    /// - Throws: `RegionBackingError`: `notShareable` where its pages can only be at one place.
+    public func mapping(_ protection: MemoryProtection = .readWrite) throws(RegionBackingError) -> HostMapping {
+        guard isShareable else { throw .notShareable(name) }
+        do throws(HostMemoryError) {
+            return try HostMapping(memory, count: byteCount, protection: protection)
+        } catch {
+            throw .host(name, error)
+        }
+    }
+
     /// As a planner knows it.
     var description: BackingDescription {
         BackingDescription(name: name, byteCount: byteCount, isWritable: isWritable, isShareable: isShareable)
@@ -94,14 +111,14 @@ public final class RegionBacking: Sendable {
     func claim(by space: GuestSpace) -> Bool {
         guard !isShareable else { return true }
         return owner.withLock { owner in
-            if owner == nil { owner = ObjectIdentifier(space) }
-            return owner == ObjectIdentifier(space)
+            if owner.space == nil { owner.space = space }
+            return owner.space === space
         }
     }
 
     /// Lets another space have the pages; only once nothing of it is mapped.
     func disclaim() {
-        owner.withLock { $0 = nil }
+        owner.withLock { $0.space = nil }
     }
 
     /// Where pages are while the guest does not see them.
@@ -144,12 +161,14 @@ extension MemoryBacking {
     }
 }
 
-/// Why there is no such backing.
+/// Why there is no such backing, or no mapping of it.
 public enum RegionBackingError: Error, Hashable, Sendable, CustomStringConvertible {
     /// It would be empty or not made of whole pages.
     case misaligned(String, byteCount: UInt64)
     /// The host has no such memory.
     case host(String, HostMemoryError)
+    /// Its pages can only be at one place, which is the guest's.
+    case notShareable(String)
     /// There is no room for the bitmap.
     case bitmap(String, BitmapError)
 
@@ -158,6 +177,9 @@ public enum RegionBackingError: Error, Hashable, Sendable, CustomStringConvertib
         case .misaligned(let name, let byteCount):
             "no backing \"\(name)\": \(byteCount) bytes are not whole pages of \(PageSize.size4K)"
         case .host(let name, let error): "no backing \"\(name)\": \(error)"
+        case .notShareable(let name):
+            "the backing \"\(name)\" cannot be mapped beside the guest: its pages can only be at one place; "
+                + "use a shared file, such as a memfd"
         case .bitmap(let name, let error): "no backing \"\(name)\": \(error)"
         }
     }

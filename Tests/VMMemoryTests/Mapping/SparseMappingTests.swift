@@ -303,6 +303,40 @@ struct SparseMappingTests {
         #expect(resident == 4 * 4096)
     }
 
+    @Test("Pages that can only be read are populated by reading: no file's page is copied. Others are left alone")
+    func populateReadOnly() throws {
+        let file = SharedMemoryFile(try MemoryFile(memfd: "rom", byteCount: 4 * page))
+        let sparse = try SparseMapping(byteCount: 16 * page)
+        try sparse.map(offset: 0, count: 4 * page, .file(file, .copyOnWrite), protection: .readOnly)
+        try sparse.map(offset: 4 * page, count: 2 * page, .anonymous, protection: .readOnly)
+        try sparse.map(offset: 6 * page, count: 2 * page, .anonymous, protection: .none)
+        try sparse.map(offset: 8 * page, count: 2 * page, .anonymous)
+        try sparse.populate(offset: 0, count: 10 * page)
+        #expect(try sparse.residentByteCount(offset: 0, count: 6 * page) == 6 * 4096)
+        #expect(try sparse.residentByteCount(offset: 6 * page, count: 2 * page) == 0)
+        #expect(try sparse.residentByteCount(offset: 8 * page, count: 2 * page) == 2 * 4096)
+        // A copy would not see this.
+        let view = try HostMapping(file.file, count: 4 * page)
+        view.baseAddress.storeBytes(of: 0x77, as: UInt8.self)
+        #expect(firstBytes(sparse, 0..<1) == [0x77])
+    }
+
+    @Test("What had two protections for a while is one piece again")
+    func protectAndBack() throws {
+        let sparse = try SparseMapping(byteCount: 16 * page)
+        try sparse.map(offset: 0, count: 12 * page, .anonymous)
+        let pieces = sparse.pieces
+        for pages in [0..<4, 4..<8, 8..<12, 0..<12] as [Range<UInt64>] {
+            let (offset, count) = (pages.lowerBound * page, UInt64(pages.count) * page)
+            for protection: MemoryProtection in [.readOnly, .none] {
+                try sparse.protect(offset: offset, count: count, protection)
+                #expect(sparse.pieces.first { $0.range.contains(offset) }?.range == offset..<offset + count)
+            }
+            try sparse.protect(offset: offset, count: count, .readWrite)
+            #expect(sparse.pieces == pieces)
+        }
+    }
+
     @Test("A file that was truncated after it was mapped cannot be populated or decommitted")
     func truncated() throws {
         let temporary = TemporaryFile(byteCount: 8192, fill: 0x11)

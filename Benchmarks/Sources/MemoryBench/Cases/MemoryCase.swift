@@ -15,6 +15,6 @@ struct MemoryCase {
     }
 
     static func all() throws -> [MemoryCase] {
-        try marks() + harvests() + snapshots() + maps() + accesses() + faults() + registrations()
+        try marks() + harvests() + snapshots() + maps() + accesses() + faults() + registrations() + plans()
     }
 }

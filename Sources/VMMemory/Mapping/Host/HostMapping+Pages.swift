@@ -36,6 +36,12 @@ extension HostMapping {
         }
     }
 
+    /// Provides all pages of a part now, as `Options.populate` does.
+    /// - Throws: `empty`, `misaligned`, `outOfBounds`; `system` with what madvise(2) says, some pages having been provided.
+    public func populate(offset: UInt64, count: UInt64) throws(HostMemoryError) {
+        try change(.populate, offset, count) { (pages) throws(Errno) in try pages.populate(protection) }
+    }
+
     /// How many bytes of it are in memory now; for a file, whether or not this mapping has touched them.
     /// - Throws: `system` with what mincore(2) says.
     public func residentByteCount() throws(HostMemoryError) -> Int {

@@ -1,0 +1,102 @@
+import TestSupport
+import Testing
+import VMAddressSpace
+
+@testable import VMRegions
+
+/// Every step of every change in a table, made to fail.
+@Suite("A change of a region manager that fails")
+struct FailureTests {
+    @Test("Whichever step fails, all is as before, and the change can be made then", arguments: Scenario.all, Cast.all)
+    func anyStep(_ scenario: Scenario, _ cast: Cast) throws {
+        let guest = try TestGuest(partitions: cast.partitionCount)
+        let update = try scenario.prepare(guest, cast.kind)
+        let before = try GuestState(guest)
+        #expect(!before.isUnfinished && !before.isAnythingLocked)
+        var failing = 0
+        while true {
+            guest.log.start(failing: [failing])
+            guard let error = guest.failure(of: update) else { break }
+            guard case .failed = error else {
+                Issue.record("\(error)")
+                return
+            }
+            #expect(try GuestState(guest) == before, "after failing at step \(failing): \(guest.log.events)")
+            #expect(try guest.complaints() == [], "after failing at step \(failing): \(guest.log.events)")
+            failing += 1
+        }
+        // The number of steps of a change that does not fail.
+        #expect(guest.log.stepCount == failing && failing > 0)
+        #expect(try guest.complaints() == [])
+        let after = try GuestState(guest)
+        #expect(after != before)
+        #expect(after.contents == before.contents && after.dirty == before.dirty)
+    }
+
+    @Test(
+        "Whichever step of going back fails, that is done first thing later on", arguments: Scenario.all, Cast.all)
+    func anyStepBack(_ scenario: Scenario, _ cast: Cast) throws {
+        let guest = try TestGuest(partitions: cast.partitionCount)
+        let update = try scenario.prepare(guest, cast.kind)
+        let before = try GuestState(guest)
+        var failing = 0
+        var trials = 0
+        while try fail(update, guest, at: failing, before, &trials) { failing += 1 }
+        // The only step, and the first of several, leave little to go back.
+        #expect(trials > 0 || failing <= 2)
+        #expect(try guest.complaints() == [])
+        #expect(try GuestState(guest) != before)
+    }
+
+    /// Makes a step fail, and each step of going back.
+    /// - Returns: false where there is no such step: the change is made then.
+    private func fail(
+        _ update: RegionUpdate, _ guest: TestGuest, at failing: Int, _ before: GuestState, _ trials: inout Int
+    ) throws -> Bool {
+        var failingBack = failing + 1
+        while true {
+            guest.log.start(failing: [failing, failingBack])
+            guard let error = guest.failure(of: update) else { return false }
+            guard case .notRestored(let failure, _) = error else {
+                // There were fewer steps back than that.
+                #expect(try GuestState(guest) == before)
+                return true
+            }
+            if failingBack == failing + 1 { try refuseEverything(guest, failure) }
+            guest.log.start()
+            // A request that changes nothing by itself.
+            try guest.apply(RegionUpdate())
+            #expect(try GuestState(guest) == before, "failed at \(failing) and \(failingBack)")
+            #expect(try guest.complaints() == [], "failed at \(failing) and \(failingBack)")
+            trials += 1
+            failingBack += 1
+        }
+    }
+
+    /// While going back keeps failing, all requests fail, and say the same.
+    private func refuseEverything(_ guest: TestGuest, _ failure: ChangeFailure) throws {
+        try refuse(guest, failure) { manager throws(RegionManagerError) in try manager.apply(RegionUpdate()) }
+        try refuse(guest, failure) { manager throws(RegionManagerError) in
+            _ = try manager.addRegion("more", pages(500..<501))
+        }
+        let late = FakePartition("late", guest.log)
+        try refuse(guest, failure) { manager throws(RegionManagerError) in try manager.addPartition(late) }
+        try refuse(guest, failure) { manager throws(RegionManagerError) in try manager.removePartition(late) }
+        let isUnfinished = try guest.inTurn { manager throws(RegionManagerError) in manager.inspect().isUnfinished }
+        #expect(isUnfinished)
+    }
+
+    private func refuse(
+        _ guest: TestGuest, _ failure: ChangeFailure,
+        _ request: @Sendable (isolated RegionManager) throws(RegionManagerError) -> Void
+    ) throws {
+        guest.log.start(failing: [0])
+        let error = #expect(throws: RegionManagerError.self) { try guest.inTurn(request) }
+        guard case .notRestored(let first, _) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect("\(first)" == "\(failure)")
+        #expect(guest.log.stepCount == 1)
+    }
+}

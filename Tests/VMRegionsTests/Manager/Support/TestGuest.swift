@@ -1,0 +1,163 @@
+import SystemPackage
+import TestSupport
+import VMAddressSpace
+import VMHost
+
+@testable import VMMemory
+@testable import VMRegions
+
+/// A manager with partitions that are lists of pages, and a log of what it does. Regions are named in frames.
+final class TestGuest {
+    let log = StepLog()
+    let manager: RegionManager
+    let partitions: [FakePartition]
+    /// Those whose contents are looked at.
+    private(set) var backings: [RegionBacking] = []
+    private var regions: [String: RegionHandle] = [:]
+    private let listener: GuestMemoryAtomic<RegionMap>.Listener
+
+    /// - Parameter partitions: how many; they are called A, B and so on.
+    init(_ policy: OverlapPolicy = .layered, partitions count: Int = 1) throws {
+        let log = log
+        manager = try RegionManager(addressWidth: 32, policy: policy) { (step) throws(HostMemoryError) in
+            guard log.step("host \(step.name) \(step.piece.range.frames)") else { return }
+            throw HostMemoryError(.map, nil, .system(.noMemory))
+        }
+        listener = manager.memory.map.addListener { map, _ in
+            log.note("publish " + describe(Array(map.regions.lazy.map(\.range).merged())))
+        }
+        partitions = (0..<count).map { FakePartition(["A", "B", "C"][$0], log) }
+        let space = manager.space
+        for partition in partitions {
+            partition.check { range in
+                let bytes = range.start.rawValue..<range.endExclusive!.rawValue
+                return space.reservation.table.withLock { $0.firstGap(in: bytes) == nil }
+            }
+        }
+        let added = partitions
+        try inTurn { manager throws(RegionManagerError) in
+            for partition in added { try manager.addPartition(partition) }
+            manager.lockTimeout = .milliseconds(1)
+        }
+    }
+
+    func inTurn<Result: Sendable>(
+        _ body: @Sendable (isolated RegionManager) throws(RegionManagerError) -> Result
+    ) throws(RegionManagerError) -> Result {
+        try manager.withTurn(body)
+    }
+
+    // MARK: Regions
+
+    /// A region that is not mapped and has no memory; it stays until `drop`.
+    @discardableResult
+    func add(_ name: String, _ frames: Range<UInt64>, priority: UInt8 = 0) throws -> RegionHandle {
+        let range = pages(frames)
+        let region = try inTurn { manager throws(RegionManagerError) in
+            try manager.addRegion(name, range, priority: priority)
+        }
+        regions[name] = region
+        return region
+    }
+
+    /// A region that is mapped, with pages of a backing from `page` on.
+    @discardableResult
+    func add(
+        _ name: String, _ frames: Range<UInt64>, priority: UInt8 = 0, of backing: RegionBacking, page: UInt64 = 0,
+        isWritable: Bool? = nil, _ parameters: MapParameters? = MapParameters()
+    ) throws -> RegionHandle {
+        let region = try add(name, frames, priority: priority)
+        var update = RegionUpdate()
+        update.addMapping(
+            to: region, of: backing, backingOffset: bytes(page), count: bytes(UInt64(frames.count)),
+            isWritable: isWritable)
+        if let parameters { update.map(region, parameters) }
+        try apply(update)
+        return region
+    }
+
+    subscript(name: String) -> RegionHandle { regions[name]! }
+
+    func drop(_ name: String) {
+        regions[name] = nil
+    }
+
+    func apply(_ update: RegionUpdate) throws(RegionManagerError) {
+        try inTurn { manager throws(RegionManagerError) in try manager.apply(update) }
+    }
+
+    /// Tries to make changes.
+    /// - Returns: why they were not made; nil where they were.
+    func failure(of update: RegionUpdate) -> RegionManagerError? {
+        do throws(RegionManagerError) {
+            try apply(update)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    /// Makes one change.
+    func apply(_ change: (inout RegionUpdate) -> Void) throws(RegionManagerError) {
+        var update = RegionUpdate()
+        change(&update)
+        try apply(update)
+    }
+
+    // MARK: Backings
+
+    /// A backing each page of which has contents of its own, some of them written since the bitmap was cleared.
+    func backing(_ kind: BackingKind, _ name: String, pages count: UInt64) throws -> RegionBacking {
+        let backing = try kind.make(name, pages: count)
+        if backing.isWritable {
+            try add("filling", 0x8_0000..<0x8_0000 + count, of: backing)
+            for page in 0..<count { try fill(0x8_0000 + page, with: originalContents(of: name, page)) }
+            backing.bitmap.clear()
+            for page in stride(from: 1, to: count, by: 3) { backing.bitmap.markDirty(page: page) }
+            try apply { $0.remove(self["filling"]) }
+            drop("filling")
+        }
+        backings.append(backing)
+        return backing
+    }
+
+    func forget(_ backing: RegionBacking) {
+        backings.removeAll { $0 === backing }
+    }
+
+    // MARK: Contents
+
+    /// Writes the first and the last word of a page.
+    func fill(_ frame: UInt64, with word: UInt64) throws(GuestMemoryError) {
+        try manager.memory.store(word, at: GuestAddress(frame * 4096))
+        try manager.memory.store(~word, at: GuestAddress(frame * 4096 + 4088))
+    }
+
+    /// The first word of a page, where the last one agrees.
+    func contents(_ frame: UInt64) throws(GuestMemoryError) -> UInt64? {
+        let first = try manager.memory.load(GuestAddress(frame * 4096), as: UInt64.self)
+        let last = try manager.memory.load(GuestAddress(frame * 4096 + 4088), as: UInt64.self)
+        return first == 0 && last == 0 || first == ~last ? first : nil
+    }
+}
+
+/// What a page of a new backing has in it.
+func originalContents(of name: String, _ page: UInt64) -> UInt64 {
+    name.utf8.reduce(17) { $0 &* 31 &+ UInt64($1) } << 24 | page << 1 | 1
+}
+
+extension HostStep {
+    var name: String {
+        switch self {
+        case .unmap: "unmap"
+        case .map: "map"
+        case .protect: "protect"
+        }
+    }
+
+    var piece: BackedPiece {
+        switch self {
+        case .unmap(let piece), .map(let piece), .protect(let piece, was: _): piece
+        }
+    }
+}
