@@ -3,6 +3,7 @@ import Synchronization
 import TestSupport
 import Testing
 import VMAddressSpace
+import VMBoot
 import VMMemory
 import VMRegions
 
@@ -206,5 +207,39 @@ struct KVMPartitionTests {
         try partition.setLoggingDirtyPages(false)
         #expect(installed.allSatisfy { $0.flags.isEmpty })
         #expect(try memory.read(GuestAddress(0x2f000), count: 1) == [0x77])
+    }
+
+    @Test("A guest that reads beside a ROM that comes and goes never finds its memory gone")
+    func overlayUnderARunningGuest() throws {
+        guard hasReadOnlyMemory else { return }
+        var configuration = MachineConfiguration(guest: "reader", format: .flat16)
+        configuration.memory = ByteSize(bytes: 0x1_0000)
+        configuration.irqchip = .none
+        configuration.timeout = TimeLimit("60s")
+        // mov ax, 0x2000; mov ds, ax; again: cmp byte [0x3000], 0x5a; je again; mov al, 1; out 0xf4, al
+        let code: [UInt8] = [
+            0xb8, 0x00, 0x20, 0x8e, 0xd8, 0x80, 0x3e, 0x00, 0x30, 0x5a, 0x74, 0xf9, 0xb0, 0x01, 0xe6, 0xf4,
+        ]
+        let machine = try Machine(
+            configuration, image: GuestImage(name: "reader", bytes: code), console: CollectingConsole())
+        let partition = KVMPartition(
+            machine.guest.shared, hasReadOnlyMemory: true,
+            gate: .init(quiesce: { machine.pause() }, resume: { machine.resume() }), onDirtyPages: { _, _ in })
+        try memory.write([0x5a], at: GuestAddress(0x23000))
+        try carryOut(partition, map: [mapping(32..<64)])
+        try machine.start()
+        for _ in 0..<100 {
+            try carryOut(partition, unmap: [40..<44], map: [mapping(40..<44, hostPage: 200, isWritable: false)])
+            try carryOut(partition, unmap: [40..<44], map: [mapping(40..<44)])
+        }
+        #expect(partition.counters.quiesces == 200)
+        #expect(!machine.control.hasEnded)
+        // Now it does.
+        try carryOut(partition, unmap: [32..<64])
+        let result = machine.wait()
+        guard case .debugExit(value: 1) = result.outcome else {
+            Issue.record("\(result.outcome)")
+            return
+        }
     }
 }

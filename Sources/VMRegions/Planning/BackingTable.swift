@@ -25,12 +25,15 @@ struct BackingTable: Sendable {
         /// Empty for a backing whose pages can be at several places.
         var uses = IntervalTree<BackingUse>()
 
-        mutating func change(_ mapping: RegionMapping, of region: RegionID, by difference: Int) {
+        /// - Returns: whether any region has a mapping of it afterwards.
+        mutating func change(_ mapping: RegionMapping, of region: RegionID, by difference: Int) -> Bool {
             let count = users[region, default: 0] + difference
             users[region] = count == 0 ? nil : count
-            guard !description.isShareable else { return }
-            let use = BackingUse(mapping, of: region)
-            if difference > 0 { uses.insert(use) } else { uses.remove(use) }
+            if !description.isShareable {
+                let use = BackingUse(mapping, of: region)
+                if difference > 0 { uses.insert(use) } else { uses.remove(use) }
+            }
+            return !users.isEmpty
         }
     }
 
@@ -86,10 +89,10 @@ struct BackingTable: Sendable {
     }
 
     private mutating func change(_ mapping: RegionMapping, of region: RegionID, by difference: Int) {
-        entries[mapping.backing]?.change(mapping, of: region, by: difference)
-        if entries[mapping.backing]?.users.isEmpty ?? true {
+        guard let isUsed = entries[mapping.backing]?.change(mapping, of: region, by: difference) else { return }
+        if !isUsed {
             unused.insert(mapping.backing)
-        } else {
+        } else if difference > 0 {
             unused.remove(mapping.backing)
         }
     }

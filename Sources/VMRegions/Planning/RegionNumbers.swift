@@ -18,9 +18,10 @@ struct RegionNumbers: Sendable {
         throw (1..<next).contains(id.rawValue) ? .numberInUse(id) : .foreignNumber(id)
     }
 
-    /// A region has the number now, which was checked.
+    /// A region has the number now, or none is to have it; one that is not unused stays as it is.
     mutating func use(_ id: RegionID) {
-        unused.remove(at: index(of: id))
+        let index = index(of: id)
+        if index < unused.count, unused[index] == id { unused.remove(at: index) }
     }
 
     /// No region has had the number after all.

@@ -97,7 +97,9 @@ public struct RegionPlanner: Sendable {
 
     /// Puts a region, or nothing, in the place of what had its number.
     mutating func set(_ id: RegionID, from old: Region?, to new: Region?) {
-        backings.replace(old?.mappings ?? [], with: new?.mappings ?? [], of: id)
+        let (oldMappings, newMappings) = (old?.mappings ?? [], new?.mappings ?? [])
+        // Mostly they are one array, which takes no comparison.
+        if oldMappings != newMappings { backings.replace(oldMappings, with: newMappings, of: id) }
         index.set(id, from: old, to: new)
     }
 

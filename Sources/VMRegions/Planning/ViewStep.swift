@@ -10,6 +10,10 @@ struct ViewStep {
     /// - Parameters:
     ///   - old: ascending and disjoint, as `new` is; those that both have are left out.
     init(from old: [ViewPiece], to new: [ViewPiece]) {
+        guard !old.isEmpty, !new.isEmpty else {
+            (removed, added) = (old, new)
+            return
+        }
         var (oldIndex, newIndex) = (0, 0)
         while oldIndex < old.count || newIndex < new.count {
             if oldIndex < old.count, newIndex < new.count, old[oldIndex] == new[newIndex] {

@@ -1,4 +1,5 @@
 import KVM
+import TestSupport
 import Testing
 import VMAddressSpace
 import VMRegions
@@ -45,18 +46,33 @@ import VMRegions
         #expect(vm.complaints.isEmpty)
     }
 
-    @Test("A slot that stays over a change keeps its log")
+    @Test("The log of a slot that stays is handed over before the memory behind it can change")
     func staying() throws {
         let partition = vm.partition()
         try partition.carryOut(change(map: [mapping(0..<64)]))
         try partition.setLoggingDirtyPages(true)
         vm.write(page: 17)
-        try partition.carryOut(change(unmap: [16..<20], map: [mapping(16..<20)]))
-        try partition.harvestDirtyPages()
+        let again = change(unmap: [16..<20], map: [mapping(16..<20)])
+        try partition.begin(again)
+        try partition.unmap(again.unmapped)
         #expect(harvested == [17])
+        try partition.map(again.mapped)
+        partition.end()
+        #expect(vm.slots == [slot(0..<64, .logDirtyPages)])
+    }
+
+    @Test("What the guest has written can be had without a change")
+    func harvesting() throws {
+        let partition = vm.partition()
+        try partition.carryOut(change(map: [mapping(0..<64), mapping(70..<80)]))
+        try partition.setLoggingDirtyPages(true)
+        vm.write(page: 17)
+        vm.write(page: 70)
+        try partition.harvestDirtyPages()
+        #expect(harvested == [17, 70] && partition.counters.pagesHarvested == 2)
         vm.write(page: 18)
         try partition.harvestDirtyPages()
-        #expect(harvested == [17, 18] && partition.counters.pagesHarvested == 2)
+        #expect(harvested == [17, 18, 70] && partition.counters.pagesHarvested == 3)
     }
 
     @Test("Switching off hands over what the logs have, and if it fails nothing is lost", arguments: 0..<6)
@@ -71,7 +87,7 @@ import VMRegions
         #expect(vm.slots == before && partition.isLoggingDirtyPages)
         #expect(vm.complaints.isEmpty && !vm.isQuiesced)
         try partition.setLoggingDirtyPages(false)
-        #expect(harvested == [1, 11, 21])
+        #expect(harvested == [1, 11, 21] && partition.counters.quiesces == 2)
     }
 
     @Test("If switching on fails, no slot logs", arguments: 0..<3)
@@ -116,5 +132,40 @@ import VMRegions
             #expect(vm.slots == before && !vm.isQuiesced)
             #expect(vm.state.withLock { $0.dirty.union($0.harvested) } == [1, 11])
         }
+    }
+
+    @Test(
+        "The log can be switched and read, and the partition inspected, while changes are made", .timeLimit(.minutes(1))
+    )
+    func fromOtherThreads() throws {
+        let partition = vm.partition()
+        try partition.carryOut(change(map: [mapping(0..<64)]))
+        try onThreads([
+            {
+                for _ in 0..<300 {
+                    try partition.carryOut(
+                        change(unmap: [16..<20], map: [mapping(16..<20, host: 500, isWritable: false)]))
+                    try partition.carryOut(change(map: [mapping(70..<80)]))
+                    try partition.carryOut(change(unmap: [16..<20, 70..<80], map: [mapping(16..<20)]))
+                }
+            },
+            {
+                for _ in 0..<300 {
+                    try partition.setLoggingDirtyPages(true)
+                    try partition.harvestDirtyPages()
+                    try partition.setLoggingDirtyPages(false)
+                }
+            },
+            {
+                for _ in 0..<1000 {
+                    let counters = partition.counters
+                    if counters.slotsAdded < counters.slotsRemoved || partition.slots.count > 4 {
+                        throw PartitionError("inspection saw what never was")
+                    }
+                }
+            },
+        ])
+        #expect(vm.slots == [slot(0..<64)] && partition.slots.map(\.slot) == vm.slots)
+        #expect(vm.complaints.isEmpty && !vm.isQuiesced)
     }
 }

@@ -158,6 +158,9 @@ import VMRegions
             failures += 1
             return old
         }
+        // Memory behind it changes here: what was written there must have been handed over.
+        let logged = vm.state.withLock { $0.dirty }
+        #expect(change.unmapped.allSatisfy { logged.isDisjoint(with: $0.frames) })
         if change.mapped.isEmpty || (try? partition.map(change.mapped)) != nil { return new }
         failures += 1
         let unmapped = Set(change.unmapped.flatMap { $0.frames.map(Int.init) })

@@ -55,23 +55,6 @@ import VMAddressSpace
         }
     }
 
-    @Test("The slots that two layouts share are those that no change between them touches")
-    func commonSlots() {
-        var random = SeededGenerator(seed: 7)
-        for _ in 0..<500 {
-            var layouts = [SlotLayout(), SlotLayout()]
-            for range in Self.ascendingRanges(&random) + Self.ascendingRanges(&random) {
-                let slot = Self.randomSlot(range, &random)
-                for index in layouts.indices
-                where Bool.random(using: &random) && layouts[index].indices(overlapping: slot.range).isEmpty {
-                    layouts[index].insert(slot)
-                }
-            }
-            let expected = layouts[0].slots.filter(Set(layouts[1].slots).contains)
-            #expect(layouts[0].common(with: layouts[1]).slots == expected)
-        }
-    }
-
     private static func ascendingRanges(_ random: inout SeededGenerator) -> [Range<UInt64>] {
         var ranges: [Range<UInt64>] = []
         var start = UInt64.random(in: 0..<pageCount, using: &random)

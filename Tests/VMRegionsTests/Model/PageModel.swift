@@ -72,7 +72,9 @@ struct PageModel {
         let refusals = refusals(of: change, at: index)
         guard refusals.isEmpty else { return refusals }
         let changed = regions[index].changed(by: change, firstFrame: firstFrame)
-        let after = self.refusals(of: changed)
+        var after = self.refusals(of: changed)
+        // Nothing else brings pages.
+        if case .addMapping = change, hasPageTwice(with: changed) { after.insert(.mappedTwice) }
         if after.isEmpty { regions[index] = changed }
         return after
     }
@@ -108,7 +110,6 @@ struct PageModel {
         if policy == .nested, regions.contains(where: { $0.id != region.id && !nest($0, region) }) {
             refusals.insert(.overlap)
         }
-        if hasPageTwice(with: region) { refusals.insert(.mappedTwice) }
         return refusals
     }
 

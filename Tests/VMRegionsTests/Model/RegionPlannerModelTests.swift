@@ -84,10 +84,16 @@ private struct PlannerTrial {
         do throws(RegionError) {
             let plan = try planner.plan(changes)
             guard expected.isEmpty else { return "\(changes) should be refused: \(expected)" }
-            if let complaint = check(plan, after, from: view) { return "\(changes): \(complaint)" }
-            guard let state else { return commit(after) }
-            if let complaint = undo(plan, of: changes, to: state) { return complaint }
-            return random.isOnce(in: 2) ? nil : try redo(plan, changes, after)
+            let pages = PageMap(after)
+            if let complaint = check(plan, after, pages, from: view) { return "\(changes): \(complaint)" }
+            if let state {
+                if let complaint = undo(plan, of: changes, to: state) { return complaint }
+                if random.isOnce(in: 2) { return nil }
+                if let complaint = try redo(plan, changes) { return complaint }
+            }
+            (model, self.pages) = (after, pages)
+            madeCount += 1
+            return nil
         } catch {
             refusals.insert(Refusal(error))
             if !expected.contains(Refusal(error)) { return "\(changes) should give \(expected): \(error)" }
@@ -95,30 +101,21 @@ private struct PlannerTrial {
         }
     }
 
-    private mutating func commit(_ after: PageModel) -> String? {
-        model = after
-        pages = PageMap(model)
-        madeCount += 1
-        return nil
-    }
-
     private mutating func undo(_ plan: RegionPlan, of changes: [RegionChange], to state: PlannerState) -> String? {
         planner.undo(plan)
         return PlannerState(planner) == state ? nil : "\(changes): undone, and something is not as it was"
     }
 
-    private mutating func redo(
-        _ plan: RegionPlan, _ changes: [RegionChange], _ after: PageModel
-    ) throws(RegionError) -> String? {
+    private mutating func redo(_ plan: RegionPlan, _ changes: [RegionChange]) throws(RegionError) -> String? {
         let again = try planner.plan(changes)
-        if again.operations != plan.operations { return "\(changes): another plan the second time" }
-        return commit(after)
+        return again.operations == plan.operations ? nil : "\(changes): another plan the second time"
     }
 
     // MARK: Checks
 
-    private mutating func check(_ plan: RegionPlan, _ after: PageModel, from view: [ViewPiece]) -> String? {
-        let expected = PageMap(after)
+    private mutating func check(
+        _ plan: RegionPlan, _ after: PageModel, _ expected: PageMap, from view: [ViewPiece]
+    ) -> String? {
         operationCount += plan.operations.count
         let pieces = planner.view.pieces
         guard let seen = PageMap(pieces, firstFrame: model.firstFrame) else { return "the view is no view: \(pieces)" }
@@ -159,6 +156,7 @@ private struct PlannerTrial {
         for backing in after.backings {
             let users = after.regions.filter { $0.pages.contains { $0?.backing == backing.id } }.map(\.id)
             if planner.backings.user(of: backing.id) != users.min() { return "other users of \(backing): \(users)" }
+            if planner.unusedBackings.contains(backing.id) != users.isEmpty { return "\(backing) is used by \(users)" }
         }
         return checkUses(after)
     }

@@ -132,6 +132,20 @@ struct RegionNumberTests {
         #expect(test.planner.region(id)?.name == "ram")
     }
 
+    @Test("A number that is discarded is no region's, and discarding others changes nothing")
+    mutating func discarded() throws {
+        let taken = try test.add("ram", 0..<8)
+        let (id, kept) = (test.planner.makeRegionID(), test.planner.makeRegionID())
+        for discarded in [id, id, taken, RegionID(rawValue: 0), RegionID(rawValue: .max)] {
+            test.planner.discard(discarded)
+        }
+        #expect(throws: RegionError.numberInUse(id)) {
+            try test.planner.plan([.add(id, name: "discarded", range: pages(0..<8), priority: 0)])
+        }
+        try test.plan(.add(kept, name: "kept", range: pages(8..<9), priority: 0))
+        #expect(test.planner.regions.map(\.id) == [taken, kept])
+    }
+
     @Test("A number that the planner has not made is no region's", arguments: [0, 2, .max] as [UInt64])
     mutating func foreign(_ number: UInt64) throws {
         _ = test.planner.makeRegionID()

@@ -7,11 +7,13 @@ struct PlannerState: Equatable {
     private let regions: [Region]
     private let view: [ViewPiece]
     private let backings: [BackingState]
+    private let unusedBackings: Set<BackingID>
 
     init(_ planner: RegionPlanner) {
         regions = planner.regions
         view = planner.view.pieces
         backings = planner.backings.all.map { id, _ in BackingState(id, planner.backings) }
+        unusedBackings = planner.unusedBackings
     }
 }
 

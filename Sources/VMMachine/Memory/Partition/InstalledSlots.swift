@@ -53,7 +53,7 @@ struct InstalledSlots: Sendable {
     /// Removes slots and adds others. What the logs of those that go have is handed over first.
     /// - Throws: nothing has changed then, unless the error says so.
     mutating func carryOut(_ change: SlotChange) throws(SlotFailure) {
-        for slot in change.removed { try harvest(slot) }
+        try harvest(change.removed)
         var removed = 0
         var added = 0
         do throws(SlotFailure) {
@@ -155,7 +155,12 @@ struct InstalledSlots: Sendable {
 
     /// Hands over what all dirty logs have.
     mutating func harvest() throws(SlotFailure) {
-        for slot in layout.slots { try harvest(slot) }
+        try harvest(layout.slots)
+    }
+
+    /// Hands over what the dirty logs of these have.
+    mutating func harvest(_ slots: [MemorySlot]) throws(SlotFailure) {
+        for slot in slots { try harvest(slot) }
     }
 
     private mutating func harvest(_ slot: MemorySlot) throws(SlotFailure) {

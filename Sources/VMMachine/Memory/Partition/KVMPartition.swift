@@ -12,7 +12,7 @@ import VMRegions
 ///   pages, also if it came just before and has to go because another failed: what is written after the log was read
 ///   would be lost.
 /// - A slot that is the same before and after a change stays, also where the memory behind it is replaced: the kernel
-///   follows that by itself, and the processors are out.
+///   follows that by itself, and the processors are out. What its dirty log has is handed over first.
 /// - `isExecutable` makes no difference, as slots have no such flag, and `prefetch` none either.
 ///
 /// Any thread may use it, apart from those of vCPUs, which would wait for themselves; one call is made after another.

@@ -1,3 +1,4 @@
+import KVM
 import VMAddressSpace
 import VMRegions
 
@@ -6,8 +7,13 @@ struct QuiescedChange: Sendable {
     let announced: PartitionChange
     /// What the guest saw before it.
     let before: SlotLayout
-    /// The slots that are the same before and after.
-    let kept: SlotLayout
+    /// Where slots were of those that are not there after it.
+    let gone: Set<MemoryRange>
+
+    /// Whether a slot is the same before it and after.
+    func keeps(_ slot: MemorySlot) -> Bool {
+        before.hasSlot(of: slot.range) && !gone.contains(slot.range)
+    }
 
     /// Whether memory is going to be mapped after `ranges` were unmapped, which are those announced or, to undo that, those
     /// that were mapped.

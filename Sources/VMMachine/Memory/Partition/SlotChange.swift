@@ -31,7 +31,7 @@ extension SlotLayout {
     /// - Parameter ranges: ascending and disjoint, all of each in slots.
     func unmapping(_ ranges: [MemoryRange]) throws(SlotLayoutError) -> SlotChange {
         try Self.checkOrder(ranges)
-        var change = SlotChange(removed: slots(overlapping: ranges, except: SlotLayout()))
+        var change = SlotChange(removed: slots(overlapping: ranges))
         for piece in RangeWalk(change.removed, ranges) {
             switch piece.coverage {
             case .left(let slot): change.added.append(slot.part(in: piece.range))
@@ -60,26 +60,23 @@ extension SlotLayout {
     /// What it takes to get to `other`: no slot that is in both goes. Takes time linear in the number of slots.
     func difference(to other: SlotLayout) -> SlotChange {
         var change = SlotChange()
-        var old = slots[...]
-        var new = other.slots[...]
-        while true {
-            switch (old.first, new.first) {
-            case (nil, nil):
-                return change
-            case (let going?, let coming?) where going == coming:
-                old.removeFirst()
-                new.removeFirst()
-            case (let going?, let coming?) where going.range.start > coming.range.start:
-                change.added.append(coming)
-                new.removeFirst()
-            case (let going?, _):
-                change.removed.append(going)
-                old.removeFirst()
-            case (nil, let coming?):
-                change.added.append(coming)
-                new.removeFirst()
+        var old = 0
+        var new = 0
+        while old < slots.count || new < other.slots.count {
+            if old < slots.count, new < other.slots.count, slots[old] == other.slots[new] {
+                old += 1
+                new += 1
+            } else if new == other.slots.count
+                || old < slots.count && slots[old].range.start <= other.slots[new].range.start
+            {
+                change.removed.append(slots[old])
+                old += 1
+            } else {
+                change.added.append(other.slots[new])
+                new += 1
             }
         }
+        return change
     }
 
     private static func checkOrder(_ elements: [some Ranged]) throws(SlotLayoutError) {

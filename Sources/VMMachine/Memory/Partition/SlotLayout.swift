@@ -24,24 +24,21 @@ struct SlotLayout: Hashable, Sendable {
         return first..<end
     }
 
-    /// The slots that have pages in `ranges`, which ascend, without those whose range a slot of `others` has.
-    func slots(overlapping ranges: [MemoryRange], except others: SlotLayout) -> [MemorySlot] {
+    /// The slots that have pages in `ranges`, which ascend.
+    func slots(overlapping ranges: [MemoryRange]) -> [MemorySlot] {
         var found: [MemorySlot] = []
         var next = 0
         for range in ranges {
             let overlapping = indices(overlapping: range)
             guard overlapping.upperBound > next else { continue }
-            for slot in slots[max(next, overlapping.lowerBound)..<overlapping.upperBound]
-            where !others.hasSlot(of: slot.range) {
-                found.append(slot)
-            }
+            found += slots[max(next, overlapping.lowerBound)..<overlapping.upperBound]
             next = overlapping.upperBound
         }
         return found
     }
 
     /// Whether there is a slot of exactly this range.
-    private func hasSlot(of range: MemoryRange) -> Bool {
+    func hasSlot(of range: MemoryRange) -> Bool {
         let index = count(below: range.start)
         return index < slots.count && slots[index].range == range
     }
@@ -77,21 +74,11 @@ struct SlotLayout: Hashable, Sendable {
 extension SlotLayout {
     /// The same memory in as few slots as can be.
     func coalesced() -> SlotLayout {
+        // Most often they are few already.
+        guard zip(slots, slots.dropFirst()).contains(where: { $0.merged(with: $1) != nil }) else { return self }
         var merged: [MemorySlot] = []
         merged.reserveCapacity(slots.count)
         for slot in slots { merged.appendMerging(slot) }
         return SlotLayout(slots: merged)
-    }
-
-    /// The slots that are in both.
-    func common(with other: SlotLayout) -> SlotLayout {
-        let gone = difference(to: other).removed
-        var rest = self
-        rest.slots = []
-        var next = gone.startIndex
-        for slot in slots {
-            if next < gone.endIndex, gone[next] == slot { next += 1 } else { rest.slots.append(slot) }
-        }
-        return rest
     }
 }

@@ -7,11 +7,11 @@ import VMRegions
 /// In a change that keeps the processors out the two differ for a while: slots that come back are left in, and what is
 /// left of slots that were cut comes with the memory that is mapped next. So no slot goes or comes in vain.
 struct SlotState: Sendable {
-    /// What the guest is to see.
+    /// What the guest is to see. What is installed is the same where `isSettled`.
     private var planned = SlotLayout()
     private(set) var installed: InstalledSlots
     private var change: QuiescedChange?
-    /// False once something could not be undone, until it is.
+    /// False while a change needs the two to differ, and once something could not be undone, until it is.
     private var isSettled = true
     private(set) var isLogging = false
 
@@ -34,8 +34,8 @@ extension SlotState {
             var after = planned
             after.apply(unmapping)
             after.apply(try SlotStateError.wrap { () throws(SlotLayoutError) in try after.mapping(mapped) })
-            change = QuiescedChange(
-                announced: announced, before: planned, kept: planned.common(with: after.coalesced()))
+            let gone = planned.difference(to: after.coalesced()).removed
+            change = QuiescedChange(announced: announced, before: planned, gone: Set(gone.map(\.range)))
         } catch {
             installed.resume()
             throw error
@@ -53,7 +53,11 @@ extension SlotState {
         var after = planned
         after.apply(unmapping)
         if let change, change.isFollowedByMap(after: ranges) {
-            try carryOut(SlotChange(removed: installed.layout.slots(overlapping: ranges, except: change.kept)))
+            let overlapping = installed.layout.slots(overlapping: ranges)
+            // Also of the slots that stay: other memory may come behind them, which the guest has not written.
+            try perform { (installed) throws(SlotFailure) in try installed.harvest(overlapping.filter(change.keeps)) }
+            try carryOut(SlotChange(removed: overlapping.filter { !change.keeps($0) }))
+            isSettled = false
         } else {
             after = target(after, isAnnounced: ranges == change?.announced.unmapped)
             try reach(after)
@@ -77,11 +81,8 @@ extension SlotState {
 
     mutating func end() {
         change = nil
-        if installed.isQuiesced || !isSettled {
-            installed.quiesce()
-            // What cannot be done now is tried again when the next change begins, which then says why.
-            isSettled = (try? reach(planned)) != nil
-        }
+        // What cannot be done now is tried again when the next change begins, which then says why.
+        try? settle()
         installed.resume()
     }
 
@@ -134,16 +135,16 @@ extension SlotState {
         !unmapping.added.isEmpty || unmapping.removed.contains { $0.flags.contains(.logDirtyPages) }
     }
 
-    /// Does what could not be undone earlier.
+    /// Makes what is installed what is planned.
     private mutating func settle() throws(SlotStateError) {
         guard !isSettled else { return }
         installed.quiesce()
         try reach(planned)
-        isSettled = true
     }
 
     private mutating func reach(_ layout: SlotLayout) throws(SlotStateError) {
         try carryOut(installed.layout.difference(to: layout))
+        isSettled = true
     }
 
     private mutating func carryOut(_ change: SlotChange) throws(SlotStateError) {
