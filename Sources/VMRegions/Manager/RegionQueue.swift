@@ -26,7 +26,12 @@ final class RegionQueue: SerialExecutor {
 
     private let state = Monitor(State())
     private static let stackSize = 512 << 10
-    private static let idleTime = Duration.seconds(2)
+    private let idleTime: Duration
+
+    /// - Parameter idleTime: how long the thread stays without a job.
+    init(idleTime: Duration = .seconds(2)) {
+        self.idleTime = idleTime
+    }
 
     func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
@@ -42,7 +47,7 @@ final class RegionQueue: SerialExecutor {
         }
         guard needsThread else { return }
         do {
-            pthread_detach(try HostThread.start(stackSize: Self.stackSize) { self.runJobs(waitingFor: Self.idleTime) })
+            pthread_detach(try HostThread.start(stackSize: Self.stackSize) { self.runJobs(waitingFor: self.idleTime) })
         } catch {
             // The host has no room for a thread. Who has the turn does the jobs at its end.
             if isHeldByCaller {

@@ -17,9 +17,9 @@ final class TestGuest {
     private let listener: GuestMemoryAtomic<RegionMap>.Listener
 
     /// - Parameter partitions: how many; they are called A, B and so on.
-    init(_ policy: OverlapPolicy = .layered, partitions count: Int = 1) throws {
+    init(_ policy: OverlapPolicy = .layered, addressWidth: Int = 32, partitions count: Int = 1) throws {
         let log = log
-        manager = try RegionManager(addressWidth: 32, policy: policy) { (step) throws(HostMemoryError) in
+        manager = try RegionManager(addressWidth: addressWidth, policy: policy) { (step) throws(HostMemoryError) in
             guard log.step("host \(step.name) \(step.piece.range.frames)") else { return }
             throw HostMemoryError(.map, nil, .system(.noMemory))
         }
@@ -109,20 +109,10 @@ final class TestGuest {
     /// A backing each page of which has contents of its own, some of them written since the bitmap was cleared.
     func backing(_ kind: BackingKind, _ name: String, pages count: UInt64) throws -> RegionBacking {
         let backing = try kind.make(name, pages: count)
-        if backing.isWritable {
-            try add("filling", 0x8_0000..<0x8_0000 + count, of: backing)
-            for page in 0..<count { try fill(0x8_0000 + page, with: originalContents(of: name, page)) }
-            backing.bitmap.clear()
-            for page in stride(from: 1, to: count, by: 3) { backing.bitmap.markDirty(page: page) }
-            try apply { $0.remove(self["filling"]) }
-            drop("filling")
-        }
+        try backing.fill(0..<(kind == .copyOnWrite ? count / 2 : count))
+        for page in stride(from: 1, to: count, by: 3) { backing.bitmap.markDirty(page: page) }
         backings.append(backing)
         return backing
-    }
-
-    func forget(_ backing: RegionBacking) {
-        backings.removeAll { $0 === backing }
     }
 
     // MARK: Contents
@@ -138,6 +128,20 @@ final class TestGuest {
         let first = try manager.memory.load(GuestAddress(frame * 4096), as: UInt64.self)
         let last = try manager.memory.load(GuestAddress(frame * 4096 + 4088), as: UInt64.self)
         return first == 0 && last == 0 || first == ~last ? first : nil
+    }
+}
+
+extension RegionBacking {
+    /// Writes pages as if a guest had done it that does not see them any more. Those of files have their contents already.
+    fileprivate func fill(_ pages: Range<UInt64>) throws {
+        guard isWritable else { return }
+        let mapping = isShareable ? try SparseMapping(byteCount: byteCount) : try parkingPlace()
+        try mapping.map(offset: 0, count: bytes(UInt64(pages.count)), memory)
+        for page in pages {
+            let word = originalContents(of: name, page)
+            (mapping.baseAddress + Int(page) * 4096).storeBytes(of: word, as: UInt64.self)
+            (mapping.baseAddress + Int(page) * 4096 + 4088).storeBytes(of: ~word, as: UInt64.self)
+        }
     }
 }
 

@@ -1,0 +1,93 @@
+import Glibc
+import Synchronization
+import TestSupport
+import Testing
+import VMHost
+
+@testable import VMRegions
+
+@Suite("The queue of a region manager's requests")
+struct RegionQueueTests {
+    @Test("Jobs run one after the other, in the order in which they came, on one thread")
+    func order() {
+        let queue = RegionQueue()
+        let seen = Monitor<[Int]>([])
+        let threads = Monitor<Set<UInt>>([])
+        for index in 0..<100 {
+            queue.enqueue {
+                threads.withLock { _ = $0.insert(UInt(pthread_self())) }
+                seen.change { $0.append(index) }
+            }
+        }
+        #expect(seen.wait { $0.count == 100 ? $0 : nil } == Array(0..<100))
+        #expect(threads.withLock { $0.count } == 1)
+        #expect(!threads.withLock { $0.contains(UInt(pthread_self())) })
+    }
+
+    @Test("Who takes a turn waits for the jobs that came before, and keeps later ones waiting")
+    func turns() {
+        let queue = RegionQueue()
+        let seen = Monitor<[String]>([])
+        queue.enqueue {
+            usleep(20_000)
+            seen.change { $0.append("job") }
+        }
+        queue.withTurn {
+            #expect(queue.isHeldByCaller)
+            queue.enqueue { seen.change { $0.append("later job") } }
+            usleep(20_000)
+            seen.change { $0.append("turn") }
+        }
+        #expect(!queue.isHeldByCaller)
+        #expect(seen.wait { $0.count == 3 ? $0 : nil } == ["job", "turn", "later job"])
+    }
+
+    @Test("A turn ends when what was done in it throws")
+    func throwing() {
+        struct Failure: Error {}
+        let queue = RegionQueue()
+        #expect(throws: Failure.self) { try queue.withTurn { () throws(Failure) in throw Failure() } }
+        #expect(queue.withTurn { queue.isHeldByCaller })
+    }
+
+    @Test("Only the thread whose turn it is holds the queue")
+    func holder() {
+        let queue = RegionQueue()
+        let isHeld = Monitor<Bool?>(nil)
+        queue.withTurn {
+            let thread = TestThread { isHeld.change { $0 = queue.isHeldByCaller } }
+            thread.join()
+        }
+        #expect(isHeld.withLock(\.self) == false)
+    }
+
+    @Test("A job that comes when the thread has gone is run by another")
+    func idle() {
+        let queue = RegionQueue(idleTime: .milliseconds(1))
+        let seen = Monitor(0)
+        for count in 1...20 {
+            queue.enqueue { seen.change { $0 += 1 } }
+            seen.wait { $0 == count ? () : nil }
+            // Before, while and after the thread ends.
+            usleep(UInt32(count) * 150)
+        }
+    }
+
+    @Test("Turns and jobs of many threads are all run, and never two at once")
+    func race() throws {
+        let queue = RegionQueue(idleTime: .zero)
+        let inside = Atomic(0)
+        let done = Monitor(0)
+        let overlaps = SharedNumber()
+        let work: @Sendable () -> Void = {
+            if inside.wrappingAdd(1, ordering: .relaxed).newValue != 1 { overlaps.add(1) }
+            inside.wrappingSubtract(1, ordering: .relaxed)
+            done.change { $0 += 1 }
+        }
+        try onThreads(4) { _ in
+            for index in 0..<500 { if index.isMultiple(of: 2) { queue.enqueue(work) } else { queue.withTurn(work) } }
+        }
+        done.wait { $0 == 2000 ? () : nil }
+        #expect(overlaps.value == 0)
+    }
+}
