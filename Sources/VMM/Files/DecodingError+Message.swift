@@ -8,18 +8,11 @@ extension DecodingError {
             "\(Self.key(context.codingPath)): is null, and should be of type \(Self.name(type))"
         case .keyNotFound(let key, let context):
             "\(Self.key(context.codingPath + [key])): is missing"
-        case .dataCorrupted(let context) where context.codingPath.isEmpty:
-            "is not JSON: \(Self.reason(context))"
         case .dataCorrupted(let context):
             "\(Self.key(context.codingPath)): \(context.debugDescription)"
         @unknown default:
             "\(self)"
         }
-    }
-
-    private static func reason(_ context: Context) -> String {
-        guard let error = context.underlyingError else { return context.debugDescription }
-        return "\(error)"
     }
 
     /// As in JavaScript: `modules[0].path`.

@@ -18,6 +18,9 @@ struct JSONFile {
         let bytes = try contents(largestMebibytes << 20)
         do {
             return try JSONDecoder().decode(type, from: Data(bytes))
+        } catch DecodingError.dataCorrupted(let context) where context.codingPath.isEmpty {
+            let fault = JSONSyntax.fault(in: bytes) ?? context.debugDescription
+            throw Failure(badStatus, "\(label): is not JSON: \(fault)")
         } catch let error as DecodingError {
             throw Failure(badStatus, "\(label): \(error.message)")
         } catch {

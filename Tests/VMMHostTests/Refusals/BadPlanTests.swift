@@ -20,9 +20,22 @@ import Testing
         var testDescription: String { text }
     }
 
-    @Test(arguments: ["", "hello", "{", #"{"regions": []"#, "{} {}", #"{"regions": }"#, "\u{0}"])
-    func `text that is not JSON is refused`(text: String) throws {
-        expectRefusal(try Self.plan(text), 65, ["standard input: is not JSON"])
+    @Test(arguments: [
+        Wrong("", "it ends where a value should follow"),
+        Wrong(#"{"changes": [{"unmap": "r"}"#, "it ends where a comma or the closing bracket should follow"),
+        Wrong("hello", "line 1, column 1: a value"),
+        Wrong(#"{"policy": layered}"#, "line 1, column 12: a value"),
+        Wrong(#"{"policy": "layered}"#, "line 1, column 12: a value"),
+        Wrong(#"{"addressWidth": 0x28}"#, "line 1, column 18: a value"),
+        Wrong("{policy: 1}", "line 1, column 2: a key in double quotes or }"),
+        Wrong(#"{"größe" 1}"#, "line 1, column 10: a colon"),
+        Wrong("{\n  \"backings\": [],\n  \"regions\": [}\n}", "line 3, column 15: a value or ]"),
+        Wrong(#"{"backings": [] "regions": []}"#, "line 1, column 17: a comma or the closing bracket"),
+        Wrong("{} {}", "line 1, column 4: the end of the file"),
+        Wrong(#"{"policy": "a\"b\\" : 1}"#, "line 1, column 21: a comma or the closing bracket"),
+    ])
+    func `text that is not JSON is refused with where it stops being that`(wrong: Wrong) throws {
+        expectRefusal(try Self.plan(wrong.text), 65, ["standard input: is not JSON: "] + wrong.words)
     }
 
     @Test(arguments: ["[]", #""hello""#, "1", "null"])
