@@ -10,8 +10,8 @@ struct TextTable {
         self.rightAligned = rightAligned
     }
 
-    /// - Parameter row: the columns at the end that it does not have are empty. The last it has may be longer than the
-    ///   column is wide, and reach into those.
+    /// - Parameter row: the columns at the end that it does not have are empty. Text in the last it has may be longer than
+    ///   the column is wide, and reach into those.
     mutating func append(_ row: [String]) {
         rows.append(row.map(\.escapingControlCharacters))
     }
@@ -22,7 +22,8 @@ struct TextTable {
         for row in rows {
             for (column, cell) in row.enumerated() {
                 if column == widths.count { widths.append(0) }
-                if column < row.count - 1 { widths[column] = max(widths[column], cell.count) }
+                let isLast = column == row.count - 1 && !rightAligned.contains(column)
+                if !isLast { widths[column] = max(widths[column], cell.count) }
             }
         }
         return rows.map { row in

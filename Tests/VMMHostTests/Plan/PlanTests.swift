@@ -106,6 +106,20 @@ import Testing
         #expect(lines(after: "regions", in: run) == ["no operation", "view empty"])
     }
 
+    @Test func `sizes are aligned where nothing follows them, too`() throws {
+        let run = try plan(
+            #"""
+            { "backings": [{ "name": "b", "size": "1M" }],
+              "regions": [
+                { "name": "r", "start": "1M", "size": "4K", "mappings": [{ "backing": "b" }] },
+                { "name": "s", "start": "2M", "size": "640K", "mappings": [{ "backing": "b" }] } ],
+              "changes": [{ "transaction": [{ "remove": "r" }, { "unmap": "s" }] }] }
+            """#)
+        #expect(
+            run.text.contains(
+                "\n  unmap  [0x100000, 0x100fff]    4K\n  unmap  [0x200000, 0x29ffff]  640K\n  view   empty\n"))
+    }
+
     @Test func `names cannot drive the terminal`() throws {
         let name = #"a\nb\u001b[31mc"#
         let run = try plan(
