@@ -88,13 +88,15 @@ final class RegionQueue: SerialExecutor {
     }
 
     private func endTurn() {
-        let hasForsakenJobs = state.change { state in
+        let (isAwaited, hasForsakenJobs) = state.withLock { state in
             state.turn += 1
             state.holder = nil
-            guard !state.hasThread, !state.jobs.isEmpty else { return false }
-            state.hasThread = true
-            return true
+            let hasForsakenJobs = !state.hasThread && !state.jobs.isEmpty
+            if hasForsakenJobs { state.hasThread = true }
+            return (state.turn < state.nextTicket, hasForsakenJobs)
         }
+        // Otherwise only the thread that has no job would wake, in vain.
+        if isAwaited { state.change { _ in } }
         if hasForsakenJobs { runJobs(waitingFor: .zero) }
     }
 
