@@ -118,6 +118,18 @@ void baseline_plan_add(struct baseline_plan *plan, uint64_t start, uint64_t size
 uint64_t baseline_plan_cycle(
     struct baseline_plan *plan, uint64_t start, uint64_t size, unsigned priority, uint64_t offset, uint64_t count);
 
+/* ---- place.c: memory of a file in reserved addresses ---- */
+
+struct baseline_place;
+
+/* Reserves `size` bytes of addresses, and makes a memfd. */
+struct baseline_place *baseline_place_create(uint64_t size, uint64_t file_size);
+void baseline_place_destroy(struct baseline_place *place);
+
+/* Maps a part of the file at an offset in the reservation, and reserves the addresses again. */
+void baseline_place_cycle(
+    struct baseline_place *place, uint64_t start, uint64_t size, uint64_t offset, uint64_t count);
+
 /* ---- fault.c ---- */
 
 /*

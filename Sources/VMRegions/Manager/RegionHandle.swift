@@ -1,3 +1,4 @@
+import Synchronization
 import VMAddressSpace
 
 /// A region of a manager. It is removed when its handle goes, by and by: who has to wait for that calls `teardown()`.
@@ -10,6 +11,8 @@ public final class RegionHandle: Sendable {
     public let id: RegionID
     /// Not kept: a manager that goes takes its regions along.
     private weak let manager: RegionManager?
+    /// Whether the region has been removed, so that dropping the handle is nothing to the manager.
+    private let isRemoved = Atomic(false)
 
     init(_ id: RegionID, of manager: RegionManager) {
         self.id = id
@@ -20,8 +23,12 @@ public final class RegionHandle: Sendable {
         self.manager === manager
     }
 
+    func noteRemoval() {
+        isRemoved.store(true, ordering: .relaxed)
+    }
+
     deinit {
-        guard let manager else { return }
+        guard !isRemoved.load(ordering: .relaxed), let manager else { return }
         manager.queue.enqueue { [id] in manager.assumeIsolated { $0.removeDropped(id) } }
     }
 
@@ -77,7 +84,7 @@ public final class RegionHandle: Sendable {
     /// - Throws: where it fails, the region is in force as it was, and this handle good.
     public func teardown(waitingUpTo timeout: Duration? = nil) async throws(RegionManagerError) {
         guard let manager else { throw .managerGone }
-        try await manager.tearDown(id, waitingUpTo: timeout)
+        try await manager.tearDown(self, waitingUpTo: timeout)
     }
 
     private func apply(_ update: RegionUpdate) async throws(RegionManagerError) {

@@ -26,6 +26,7 @@ extension RegionManager {
     public func apply(_ update: RegionUpdate) throws(RegionManagerError) {
         for region in update.regions where !region.belongs(to: self) { throw .foreignRegion(region.id) }
         try make(try planned(update.changes))
+        for region in update.regions where planner.region(region.id) == nil { region.noteRemoval() }
     }
 
     /// The changes as a planner knows them: it has a number for each backing.
@@ -51,8 +52,9 @@ extension RegionManager {
 
     /// Removes a region, and waits until nobody uses its memory.
     /// - Parameter timeout: nil for as long as it takes.
-    func tearDown(_ id: RegionID, waitingUpTo timeout: Duration?) throws(RegionManagerError) {
+    func tearDown(_ region: RegionHandle, waitingUpTo timeout: Duration?) throws(RegionManagerError) {
         // Longer than any machine runs.
-        try make([.remove(id)], waitingUpTo: timeout ?? .seconds(1 << 32))
+        try make([.remove(region.id)], waitingUpTo: timeout ?? .seconds(1 << 32))
+        region.noteRemoval()
     }
 }

@@ -25,12 +25,15 @@ final class RegionQueue: SerialExecutor {
     }
 
     private let state = Monitor(State())
-    private static let stackSize = 512 << 10
     private let idleTime: Duration
+    private let stackSize: Int
 
-    /// - Parameter idleTime: how long the thread stays without a job.
-    init(idleTime: Duration = .seconds(2)) {
+    /// - Parameters:
+    ///   - idleTime: how long the thread stays without a job.
+    ///   - stackSize: of the thread, in bytes.
+    init(idleTime: Duration = .seconds(2), stackSize: Int = 512 << 10) {
         self.idleTime = idleTime
+        self.stackSize = stackSize
     }
 
     func enqueue(_ job: consuming ExecutorJob) {
@@ -47,7 +50,7 @@ final class RegionQueue: SerialExecutor {
         }
         guard needsThread else { return }
         do {
-            pthread_detach(try HostThread.start(stackSize: Self.stackSize) { self.runJobs(waitingFor: self.idleTime) })
+            pthread_detach(try HostThread.start(stackSize: stackSize) { self.runJobs(waitingFor: self.idleTime) })
         } catch {
             // The host has no room for a thread. Who has the turn does the jobs at its end.
             if isHeldByCaller {
@@ -88,13 +91,15 @@ final class RegionQueue: SerialExecutor {
     }
 
     private func endTurn() {
-        let hasForsakenJobs = state.change { state in
+        let (isAwaited, hasForsakenJobs) = state.withLock { state in
             state.turn += 1
             state.holder = nil
-            guard !state.hasThread, !state.jobs.isEmpty else { return false }
-            state.hasThread = true
-            return true
+            let hasForsakenJobs = !state.hasThread && !state.jobs.isEmpty
+            if hasForsakenJobs { state.hasThread = true }
+            return (state.turn < state.nextTicket, hasForsakenJobs)
         }
+        // Otherwise only the thread that has no job would wake, in vain.
+        if isAwaited { state.change { _ in } }
         if hasForsakenJobs { runJobs(waitingFor: .zero) }
     }
 

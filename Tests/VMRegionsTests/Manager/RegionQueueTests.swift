@@ -73,6 +73,22 @@ struct RegionQueueTests {
         }
     }
 
+    @Test("Where the host has no room for a thread, jobs are run by who asks for them, and in a turn at its end")
+    func noThread() {
+        let queue = RegionQueue(stackSize: 1 << 48)
+        let seen = Monitor<[String]>([])
+        queue.enqueue { seen.withLock { $0.append("at once") } }
+        #expect(seen.withLock(\.self) == ["at once"])
+        queue.withTurn {
+            queue.enqueue {
+                seen.withLock { $0.append("later") }
+                queue.enqueue { seen.withLock { $0.append("last") } }
+            }
+            seen.withLock { $0.append("in turn") }
+        }
+        #expect(seen.withLock(\.self) == ["at once", "in turn", "later", "last"])
+    }
+
     @Test("Turns and jobs of many threads are all run, and never two at once")
     func race() throws {
         let queue = RegionQueue(idleTime: .zero)

@@ -16,5 +16,6 @@ struct MemoryCase {
 
     static func all() throws -> [MemoryCase] {
         try marks() + harvests() + snapshots() + maps() + accesses() + faults() + registrations() + plans()
+            + regionChanges()
     }
 }
