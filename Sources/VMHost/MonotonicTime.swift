@@ -1,6 +1,7 @@
 import Glibc
 
 /// A reading of the host's monotonic clock, or of a thread's CPU clock, in nanoseconds.
+@usableFromInline
 package struct MonotonicTime: Comparable, Hashable, Sendable {
     package var nanoseconds: UInt64
 
@@ -17,6 +18,7 @@ package struct MonotonicTime: Comparable, Hashable, Sendable {
         nanoseconds = UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }
 
+    @usableFromInline
     package var timespec: timespec {
         Glibc.timespec(tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
     }
@@ -30,6 +32,7 @@ package struct MonotonicTime: Comparable, Hashable, Sendable {
         return overflow || isLate || isLater ? .distantFuture : MonotonicTime(nanoseconds: total)
     }
 
+    @usableFromInline
     package static func < (left: MonotonicTime, right: MonotonicTime) -> Bool {
         left.nanoseconds < right.nanoseconds
     }

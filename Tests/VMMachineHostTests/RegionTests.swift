@@ -121,7 +121,8 @@ struct RegionTests {
             #expect(try await guest.ask("churn 0x400000 64K") == "done")
             let rom = try await RegionTests().makeROM(guest.machine, at: 0x41_0000, 0x1_0000, value: 1)
             func cycle(_ index: UInt64) async throws {
-                let range = try MemoryRange(start: GuestAddress(0x4000_0000 + (index % 7) * 0x10_0000), count: 0x10_0000)
+                let range = try MemoryRange(
+                    start: GuestAddress(0x4000_0000 + (index % 7) * 0x10_0000), count: 0x10_0000)
                 let added = try guest.machine.addRAM(at: range)
                 // The slot of the memory that the guest is at is split, and made one again.
                 try await rom.map(MapParameters(isWritable: false))

@@ -29,7 +29,7 @@ extension BootPlan {
     }
 
     /// From how many bytes on one call for the pages costs less than a fault on each.
-    private static let populatedCount: UInt64 = 4 * PageSize.size4K.bytes
+    private static let populatedCount: UInt64 = 64 * PageSize.size4K.bytes
 
     private func copy(
         _ source: GuestImage, from offset: UInt64, _ count: UInt64, into memory: GuestMemory, _ address: GuestAddress

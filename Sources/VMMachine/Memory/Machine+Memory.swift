@@ -14,17 +14,17 @@ extension Machine {
     /// The memory slots that show the regions to the guest, and the log of what the guest writes.
     public var partition: KVMPartition { guest.partition }
 
-    /// Adds zeroed RAM. Vs. its own RAM the guest is not told of it.
+    /// Adds zeroed RAM. The guest is not told of it.
     /// - Returns: what keeps it: it is removed when the last reference goes.
     /// - Throws: `MachineError.memory`, `MachineError.backing`; nothing has changed then.
     public func addRAM(_ name: String = "added ram", at range: MemoryRange) throws(MachineError) -> RegionHandle {
         let backing = try MachineError.wrap(MachineError.backing) { () throws(RegionBackingError) in
             try RegionBacking(anonymous: name, byteCount: range.count)
         }
-        let region = InitialRegion(name: name, range: range, backing: backing)
-        let handles = try MachineError.wrap(MachineError.memory) { () throws(RegionManagerError) in
-            try regions.withTurn { manager throws(RegionManagerError) in try manager.add([region]) }
+        let definition = RegionDefinition(
+            name, range, memory: [.init(count: range.count, of: backing)], parameters: MapParameters())
+        return try MachineError.wrap(MachineError.memory) { () throws(RegionManagerError) in
+            try regions.withTurn { manager throws(RegionManagerError) in try manager.addRegions([definition])[0] }
         }
-        return handles[0]
     }
 }

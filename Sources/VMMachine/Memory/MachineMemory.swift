@@ -23,20 +23,21 @@ final class MachineMemory: Sendable {
         physicalAddressBits: Int, gate: PauseGate
     ) throws(MachineError) {
         let ram = RAMLayout.ranges(size: configuration.memory.bytes)
-        var regions: [InitialRegion] = try MachineError.wrap(MachineError.backing) { () throws(RegionBackingError) in
-            try InitialRegion.ram(ram)
+        var definitions = try MachineError.wrap(MachineError.backing) { () throws(RegionBackingError) in
+            try RegionDefinition.ram(ram)
         }
-        for rom in configuration.roms { regions.append(try InitialRegion(rom)) }
-        let manager = try Self.makeManager(physicalAddressBits, containing: regions.map(\.range))
+        for rom in configuration.roms { definitions.append(try RegionDefinition(rom)) }
+        let manager = try Self.makeManager(physicalAddressBits, containing: definitions.map(\.range))
         let partition = KVMPartition(
             shared, hasReadOnlyMemory: system.has(.readOnlyMemory),
             gate: KVMPartition.ProcessorGate(quiesce: { gate.pause() }, resume: { gate.resume() }),
             onDirtyPages: { [weak manager] range, words in manager?.mergeDirtyLog(words, of: range) })
-        let initial = regions
+        let regions = definitions
         handles = try MachineError.wrap(MachineError.memory) { () throws(RegionManagerError) in
             try manager.withTurn { manager throws(RegionManagerError) in
+                let handles = try manager.addRegions(regions)
                 try manager.addPartition(partition)
-                return try manager.add(initial)
+                return handles
             }
         }
         self.shared = shared
@@ -69,30 +70,20 @@ final class MachineMemory: Sendable {
     private static let usualAddressBits = 40
 }
 
-/// A region that a machine starts with, and the memory in it.
-struct InitialRegion: Sendable {
-    let name: String
-    let range: MemoryRange
-    let backing: RegionBacking
-    var backingOffset: UInt64 = 0
-    var isWritable = true
-    /// ROM lies over RAM.
-    var priority: UInt8 = 0
-}
-
-extension InitialRegion {
+extension RegionDefinition {
     /// RAM: one backing, in as many regions as there are ranges.
-    static func ram(_ ranges: [MemoryRange]) throws(RegionBackingError) -> [InitialRegion] {
+    static func ram(_ ranges: [MemoryRange]) throws(RegionBackingError) -> [RegionDefinition] {
         let backing = try RegionBacking(anonymous: "ram", byteCount: ranges.reduce(0) { $0 + $1.count })
         var offset: UInt64 = 0
         return ranges.map { range in
             defer { offset += range.count }
-            return InitialRegion(
-                name: offset == 0 ? "ram" : "high ram", range: range, backing: backing, backingOffset: offset)
+            return RegionDefinition(
+                offset == 0 ? "ram" : "high ram", range,
+                memory: [Memory(count: range.count, of: backing, backingOffset: offset)], parameters: MapParameters())
         }
     }
 
-    /// ROM with the content of a file, followed by zeros up to the end of the page.
+    /// ROM with the content of a file, followed by zeros up to the end of the page. It lies over RAM.
     init(_ rom: MachineConfiguration.ROM) throws(MachineError) {
         let image = try MachineError.wrap(MachineError.boot) { () throws(BootError) in try GuestImage(path: rom.path) }
         let page = PageSize.size4K.mask
@@ -113,24 +104,8 @@ extension InitialRegion {
             try image.read(
                 at: 0, into: UnsafeMutableRawBufferPointer(start: mapping.baseAddress, count: Int(image.count)))
         }
-        self.init(name: "rom \(name)", range: range, backing: backing, isWritable: false, priority: 1)
-    }
-}
-
-extension RegionManager {
-    /// Adds regions with their memory, all in one change.
-    func add(_ regions: [InitialRegion]) throws(RegionManagerError) -> [RegionHandle] {
-        var handles: [RegionHandle] = []
-        var update = RegionUpdate()
-        for region in regions {
-            let handle = try addRegion(region.name, region.range, priority: region.priority)
-            update.addMapping(
-                to: handle, of: region.backing, backingOffset: region.backingOffset, count: region.range.count,
-                isWritable: region.isWritable)
-            update.map(handle, MapParameters(isWritable: region.isWritable))
-            handles.append(handle)
-        }
-        try apply(update)
-        return handles
+        self.init(
+            "rom \(name)", range, priority: 1, memory: [Memory(count: range.count, of: backing, isWritable: false)],
+            parameters: MapParameters(isWritable: false))
     }
 }

@@ -10,14 +10,23 @@ extension RegionManager {
     public func addRegion(
         _ name: String, _ range: MemoryRange, priority: UInt8 = 0
     ) throws(RegionManagerError) -> RegionHandle {
-        let id = planner.makeRegionID()
+        try addRegions([RegionDefinition(name, range, priority: priority)])[0]
+    }
+
+    /// Makes regions, complete with their memory, all in one change.
+    /// - Returns: what keeps them, in their order.
+    /// - Throws: `RegionManagerError`; nothing has changed then.
+    public func addRegions(_ definitions: [RegionDefinition]) throws(RegionManagerError) -> [RegionHandle] {
+        let ids = definitions.map { _ in planner.makeRegionID() }
         do throws(RegionManagerError) {
-            try make([.add(id, name: name, range: range, priority: priority)])
+            var changes: [RegionUpdate.Change] = []
+            for (definition, id) in zip(definitions, ids) { changes += definition.changes(id) }
+            try make(try planned(changes))
         } catch {
-            planner.discard(id)
+            for id in ids { planner.discard(id) }
             throw error
         }
-        return RegionHandle(id, of: self)
+        return ids.map { RegionHandle($0, of: self) }
     }
 
     /// Makes several changes at once: one plan, all or nothing, and no moment at which the guest sees one without the

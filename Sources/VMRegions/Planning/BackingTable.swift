@@ -19,62 +19,65 @@ struct BackingUse: TreeInterval, Sendable {
 /// The backings there are, and which regions have mappings of them.
 struct BackingTable: Sendable {
     private struct Entry {
+        let id: BackingID
         let description: BackingDescription
-        /// How many mappings each region has of it.
-        var users: [RegionID: Int] = [:]
+        /// How many mappings there are of it.
+        var mappingCount = 0
         /// Empty for a backing whose pages can be at several places.
         var uses = IntervalTree<BackingUse>()
 
-        /// - Returns: whether any region has a mapping of it afterwards.
-        mutating func change(_ mapping: RegionMapping, of region: RegionID, by difference: Int) -> Bool {
-            let count = users[region, default: 0] + difference
-            users[region] = count == 0 ? nil : count
-            if !description.isShareable {
-                let use = BackingUse(mapping, of: region)
-                if difference > 0 { uses.insert(use) } else { uses.remove(use) }
-            }
-            return !users.isEmpty
+        mutating func change(_ mapping: RegionMapping, of region: RegionID, by difference: Int) {
+            mappingCount += difference
+            guard !description.isShareable else { return }
+            let use = BackingUse(mapping, of: region)
+            if difference > 0 { uses.insert(use) } else { uses.remove(use) }
         }
     }
 
-    private var entries: [BackingID: Entry] = [:]
+    /// By number.
+    private var entries: [Entry] = []
     /// The backings that no region has a mapping of.
-    private(set) var unused: Set<BackingID> = []
+    private(set) var unused: [BackingID] = []
     private var next: UInt64 = 1
 
-    subscript(id: BackingID) -> BackingDescription? { entries[id]?.description }
+    subscript(id: BackingID) -> BackingDescription? {
+        index(of: id).map { entries[$0].description }
+    }
+
+    private func index(of id: BackingID) -> Int? {
+        let index = entries.firstIndexOfSorted { $0.id >= id }
+        return index < entries.count && entries[index].id == id ? index : nil
+    }
 
     func description(of id: BackingID) throws(RegionError) -> BackingDescription {
-        guard let entry = entries[id] else { throw .noSuchBacking(id) }
-        return entry.description
+        guard let description = self[id] else { throw .noSuchBacking(id) }
+        return description
     }
 
     /// By number.
-    var all: [(id: BackingID, description: BackingDescription)] {
-        entries.sorted { $0.key < $1.key }.map { ($0.key, $0.value.description) }
-    }
+    var all: [(id: BackingID, description: BackingDescription)] { entries.map { ($0.id, $0.description) } }
 
     mutating func add(_ description: BackingDescription) -> BackingID {
         defer { next += 1 }
         let id = BackingID(rawValue: next)
-        entries[id] = Entry(description: description)
-        unused.insert(id)
+        entries.append(Entry(id: id, description: description))
+        unused.append(id)
         return id
     }
 
     mutating func remove(_ id: BackingID) {
-        entries[id] = nil
-        unused.remove(id)
+        if let index = index(of: id) { entries.remove(at: index) }
+        unused.removeAll { $0 == id }
     }
 
-    /// The oldest region with a mapping of a backing.
-    func user(of id: BackingID) -> RegionID? {
-        entries[id]?.users.keys.min()
+    /// Whether some region has a mapping of a backing.
+    func isUsed(_ id: BackingID) -> Bool {
+        index(of: id).map { entries[$0].mappingCount > 0 } ?? false
     }
 
     /// Calls `body` with where bytes of a backing are that can only be at one place.
     func forEachUse(of id: BackingID, _ first: UInt64, _ last: UInt64, _ body: (BackingUse) -> Void) {
-        entries[id]?.uses.forEach(overlapping: first, last, body)
+        if let index = index(of: id) { entries[index].uses.forEach(overlapping: first, last, body) }
     }
 
     /// Notes that a region has other mappings than before. What both lists begin and end with is passed over.
@@ -89,11 +92,11 @@ struct BackingTable: Sendable {
     }
 
     private mutating func change(_ mapping: RegionMapping, of region: RegionID, by difference: Int) {
-        guard let isUsed = entries[mapping.backing]?.change(mapping, of: region, by: difference) else { return }
-        if !isUsed {
-            unused.insert(mapping.backing)
-        } else if difference > 0 {
-            unused.remove(mapping.backing)
-        }
+        guard let index = index(of: mapping.backing) else { return }
+        let wasUsed = entries[index].mappingCount > 0
+        entries[index].change(mapping, of: region, by: difference)
+        let isUsed = entries[index].mappingCount > 0
+        guard isUsed != wasUsed else { return }
+        if isUsed { unused.removeAll { $0 == mapping.backing } } else { unused.append(mapping.backing) }
     }
 }

@@ -9,10 +9,18 @@ extension Region: TreeInterval {
 /// The regions there are, by number and by address.
 struct RegionIndex: Sendable {
     private var tree = IntervalTree<Region>()
-    private var places: [RegionID: IntervalTree<Region>.Index] = [:]
+    /// Where in the tree each is, by number: mostly a new one has the highest.
+    private var places: [(id: RegionID, place: IntervalTree<Region>.Index)] = []
 
     subscript(id: RegionID) -> Region? {
-        places[id].flatMap { tree[$0] }
+        let index = index(of: id)
+        return index < places.count && places[index].id == id ? tree[places[index].place] : nil
+    }
+
+    /// Where in `places` a number is, or would be.
+    private func index(of id: RegionID) -> Int {
+        if let last = places.last, last.id < id { return places.count }
+        return places.firstIndexOfSorted { $0.id >= id }
     }
 
     var count: Int { tree.count }
@@ -23,12 +31,18 @@ struct RegionIndex: Sendable {
     /// Puts a region in the place of the one that has its number, or, where it is nil, removes that.
     /// - Parameter old: what the number stands for now.
     mutating func set(_ id: RegionID, from old: Region?, to new: Region?) {
+        let index = index(of: id)
         if let old, let new, old.range == new.range {
-            if let place = places[id] { tree[place] = new }
+            tree[places[index].place] = new
             return
         }
         if let old { tree.remove(old) }
-        places[id] = new.map { tree.insert($0) }
+        switch (old, new) {
+        case (nil, nil): break
+        case (nil, let new?): places.insert((id, tree.insert(new)), at: index)
+        case (_?, nil): places.remove(at: index)
+        case (_?, let new?): places[index].place = tree.insert(new)
+        }
     }
 
     /// Calls `body` with the regions that have an address in a range.

@@ -48,15 +48,21 @@ public struct RegionPlanner: Sendable {
     /// Removes a backing that no mapping uses any more.
     /// - Throws: `noSuchBacking`, `backingInUse`.
     public mutating func removeBacking(_ id: BackingID) throws(RegionError) {
-        _ = try backings.description(of: id)
-        if let user = backings.user(of: id).flatMap({ index[$0] }) {
-            throw .backingInUse(backings[id]?.name ?? "", by: RegionError.Name(user))
+        let description = try backings.description(of: id)
+        if backings.isUsed(id), let user = user(of: id) {
+            throw .backingInUse(description.name, by: RegionError.Name(user))
         }
         backings.remove(id)
     }
 
-    /// The backings that no region has a mapping of, and that could be removed.
-    public var unusedBackings: Set<BackingID> { backings.unused }
+    /// The oldest region with a mapping of a backing.
+    func user(of id: BackingID) -> Region? {
+        let users = regions.filter { region in region.mappings.contains { $0.backing == id } }
+        return users.min { $0.id < $1.id }
+    }
+
+    /// The backings that no region has a mapping of, and that could be removed, in no order.
+    public var unusedBackings: [BackingID] { backings.unused }
 
     /// A backing by its number.
     public func backing(_ id: BackingID) -> BackingDescription? { backings[id] }

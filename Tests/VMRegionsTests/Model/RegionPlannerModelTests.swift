@@ -155,7 +155,9 @@ private struct PlannerTrial {
         }
         for backing in after.backings {
             let users = after.regions.filter { $0.pages.contains { $0?.backing == backing.id } }.map(\.id)
-            if planner.backings.user(of: backing.id) != users.min() { return "other users of \(backing): \(users)" }
+            if planner.user(of: backing.id)?.id != users.min() || planner.backings.isUsed(backing.id) == users.isEmpty {
+                return "other users of \(backing): \(users)"
+            }
             if planner.unusedBackings.contains(backing.id) != users.isEmpty { return "\(backing) is used by \(users)" }
         }
         return checkUses(after)

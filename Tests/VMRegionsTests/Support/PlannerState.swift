@@ -12,21 +12,25 @@ struct PlannerState: Equatable {
     init(_ planner: RegionPlanner) {
         regions = planner.regions
         view = planner.view.pieces
-        backings = planner.backings.all.map { id, _ in BackingState(id, planner.backings) }
-        unusedBackings = planner.unusedBackings
+        backings = planner.backings.all.map { id, _ in BackingState(id, planner) }
+        unusedBackings = Set(planner.unusedBackings)
     }
 }
 
 private struct BackingState: Equatable {
     let id: BackingID
     let user: RegionID?
+    let isUsed: Bool
     private(set) var uses: [[UInt64]] = []
 
-    init(_ id: BackingID, _ backings: BackingTable) {
+    init(_ id: BackingID, _ planner: RegionPlanner) {
         self.id = id
-        user = backings.user(of: id)
+        user = planner.user(of: id)?.id
+        isUsed = planner.backings.isUsed(id)
         var uses: [[UInt64]] = []
-        backings.forEachUse(of: id, 0, .max) { uses.append([$0.first, $0.last, $0.region.rawValue, $0.offset]) }
+        planner.backings.forEachUse(of: id, 0, .max) {
+            uses.append([$0.first, $0.last, $0.region.rawValue, $0.offset])
+        }
         self.uses = uses
     }
 }

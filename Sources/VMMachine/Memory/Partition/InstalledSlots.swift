@@ -12,8 +12,8 @@ struct InstalledSlots: Sendable {
     private let onDirtyPages: DirtyPageSink
     private(set) var isQuiesced = false
     private(set) var layout = SlotLayout()
-    /// Of each slot, by where it starts.
-    private var ids: [GuestAddress: MemorySlotID] = [:]
+    /// Of each slot of the layout.
+    private var ids: [MemorySlotID] = []
     private(set) var counters = SlotCounters()
     /// Room for a dirty log.
     private var log: [UInt64] = []
@@ -28,7 +28,7 @@ struct InstalledSlots: Sendable {
 
     /// The slots with their numbers, by ascending address.
     var slots: [(id: MemorySlotID, slot: MemorySlot)] {
-        layout.slots.compactMap { slot in ids[slot.range.start].map { ($0, slot) } }
+        zip(ids, layout.slots).map { ($0, $1) }
     }
 
     // MARK: Processors
@@ -78,7 +78,7 @@ struct InstalledSlots: Sendable {
     /// Forgets them all.
     mutating func abandon() {
         layout = SlotLayout()
-        ids = [:]
+        ids = []
     }
 
     /// Undoes as much as can be, the last first: what cannot be put back must not keep others out.
@@ -105,17 +105,16 @@ struct InstalledSlots: Sendable {
     }
 
     private mutating func add(_ slot: MemorySlot) throws(SlotFailure) {
-        ids[slot.range.start] = try SlotFailure.wrap(.add, slot) { () throws(KVMError) in
-            try calls.addMemorySlot(slot)
-        }
-        layout.insert(slot)
+        let id = try SlotFailure.wrap(.add, slot) { () throws(KVMError) in try calls.addMemorySlot(slot) }
+        ids.insert(id, at: layout.insert(slot))
         counters.slotsAdded += 1
     }
 
     private mutating func remove(_ slot: MemorySlot) throws(SlotFailure) {
-        guard let id = ids[slot.range.start] else { return }
+        guard let index = layout.index(of: slot) else { return }
+        let id = ids[index]
         try SlotFailure.wrap(.remove, slot) { () throws(KVMError) in try calls.removeMemorySlot(id) }
-        ids[slot.range.start] = nil
+        ids.remove(at: index)
         layout.remove(slot)
         counters.slotsRemoved += 1
     }
@@ -147,7 +146,8 @@ struct InstalledSlots: Sendable {
     private mutating func setLogging(_ isOn: Bool, at index: Int) throws(SlotFailure) -> Bool {
         let slot = layout.slots[index]
         let flags = slot.loggingDirtyPages(isOn).flags
-        guard flags != slot.flags, let id = ids[slot.range.start] else { return false }
+        guard flags != slot.flags else { return false }
+        let id = ids[index]
         try SlotFailure.wrap(.setFlags, slot) { () throws(KVMError) in try calls.setMemorySlotFlags(id, flags) }
         layout.setFlags(flags, at: index)
         return true
@@ -164,7 +164,8 @@ struct InstalledSlots: Sendable {
     }
 
     private mutating func harvest(_ slot: MemorySlot) throws(SlotFailure) {
-        guard slot.flags.contains(.logDirtyPages), let id = ids[slot.range.start] else { return }
+        guard slot.flags.contains(.logDirtyPages), let index = layout.index(of: slot) else { return }
+        let id = ids[index]
         let count = slot.dirtyLogWordCount
         if log.count < count { log = Array(repeating: 0, count: count) }
         let pages = try log.withUnsafeMutableBufferPointer { (room) throws(SlotFailure) in

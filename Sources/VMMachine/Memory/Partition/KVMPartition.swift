@@ -57,6 +57,8 @@ public final class KVMPartition: Partition {
 
     public func begin(_ change: PartitionChange) throws(PartitionError) {
         try perform { (state) throws(SlotStateError) in
+            // What only adds memory disturbs nobody.
+            guard !change.unmapped.isEmpty else { return try state.begin() }
             try state.begin(change, try slots(for: change.mapped, isLogging: state.isLogging))
         }
     }

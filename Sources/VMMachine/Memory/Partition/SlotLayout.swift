@@ -43,15 +43,24 @@ struct SlotLayout: Hashable, Sendable {
         return index < slots.count && slots[index].range == range
     }
 
+    /// The index of a slot; nil where it is not there.
+    func index(of slot: MemorySlot) -> Int? {
+        let index = count(below: slot.range.start)
+        return index < slots.count && slots[index] == slot ? index : nil
+    }
+
     /// Puts a slot where there is none.
-    mutating func insert(_ slot: MemorySlot) {
-        slots.insert(slot, at: count(below: slot.range.start))
+    /// - Returns: its index.
+    @discardableResult
+    mutating func insert(_ slot: MemorySlot) -> Int {
+        let index = count(below: slot.range.start)
+        slots.insert(slot, at: index)
+        return index
     }
 
     /// Takes a slot out that is there.
     mutating func remove(_ slot: MemorySlot) {
-        let index = count(below: slot.range.start)
-        if index < slots.count, slots[index] == slot { slots.remove(at: index) }
+        if let index = index(of: slot) { slots.remove(at: index) }
     }
 
     /// Carries out a change that was computed for this layout.

@@ -23,6 +23,16 @@ struct SlotState: Sendable {
 // MARK: The steps of a change
 
 extension SlotState {
+    /// Begins a change that takes nothing away.
+    mutating func begin() throws(SlotStateError) {
+        do throws(SlotStateError) {
+            try settle()
+        } catch {
+            installed.resume()
+            throw error
+        }
+    }
+
     mutating func begin(_ announced: PartitionChange, _ mapped: [MemorySlot]) throws(SlotStateError) {
         do throws(SlotStateError) {
             try settle()
