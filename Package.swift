@@ -55,7 +55,10 @@ let package = Package(
 
         .executableTarget(
             name: "VMM",
-            dependencies: ["BuiltInGuests", "KVM", "VMBoot", "VMDevices", "VMMachine", argumentParser, system]),
+            dependencies: [
+                "BuiltInGuests", "KVM", "VMAddressSpace", "VMBoot", "VMDevices", "VMMachine", "VMRegions",
+                argumentParser, system,
+            ]),
 
         .target(name: "TestSupport", dependencies: ["CThreads", "VMHost"], path: "Tests/Support"),
 

@@ -48,6 +48,7 @@ extension BuiltInGuest {
         BuiltInGuest("hello", guestImageHello, "says hello, in 64-bit mode"),
         BuiltInGuest("hello16", guestImageHello16, "says hello, as a boot sector in real mode"),
         BuiltInGuest("hello32", guestImageHello32, "says hello, in 32-bit mode"),
+        BuiltInGuest("peek", guestImagePeek, "reads and writes memory as told over the serial port"),
         BuiltInGuest("smp", guestImageSmp, "starts every CPU, and each reports"),
         BuiltInGuest("spin", guestImageSpin, usage: "[user]", "loops forever"),
         BuiltInGuest("timer", guestImageTimer, usage: "[N]", "counts N ticks of the local APIC's timer"),

@@ -6,8 +6,10 @@ struct ExitStatus: RawRepresentable, Hashable, Sendable {
     let rawValue: Int32
 
     static let success = ExitStatus(rawValue: 0)
+    /// `vmm plan`: a change could not be made.
+    static let refused = ExitStatus(rawValue: 1)
     static let usage = ExitStatus(rawValue: 64)
-    static let badImage = ExitStatus(rawValue: 65)
+    static let badData = ExitStatus(rawValue: 65)
     static let noInput = ExitStatus(rawValue: 66)
     static let noKVM = ExitStatus(rawValue: 69)
     static let crashed = ExitStatus(rawValue: 70)
@@ -60,7 +62,7 @@ extension ExitStatus {
             switch error.kind {
             case .noSuchInput: .noInput
             case .notPermitted: .notPermitted
-            case .badImage, .doesNotFit: .badImage
+            case .badImage, .doesNotFit: .badData
             case .memoryFailure: .hostFailure
             case .badOption: .usage
             }

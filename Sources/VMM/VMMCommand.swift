@@ -10,8 +10,9 @@ struct VMMCommand: ParsableCommand {
 
               vmm run hello                          a built-in guest
               vmm run -m 256M -c 2 kernel.elf -- -v  a kernel of your own
+              vmm plan regions.json                  what regions of memory look like to a guest
             """,
-        subcommands: [RunCommand.self, InfoCommand.self, GuestsCommand.self])
+        subcommands: [RunCommand.self, PlanCommand.self, InfoCommand.self, GuestsCommand.self])
 
     static func main() {
         StandardDescriptors.fillClosed()
@@ -27,10 +28,19 @@ struct VMMCommand: ParsableCommand {
             guard exitCode(for: error) != .success else { exit(withError: error) }
             // The parser lists choices on lines of their own.
             let message = message(for: error).replacing(":\n  - ", with: ": ").replacing("\n  - ", with: ", ")
-            let hint = message.hasPrefix("Unexpected argument") ? "; a guest's arguments go after --" : ""
-            StandardError.report("\(message)\(hint); see 'vmm help' or 'vmm help run'")
+            let isSurplus = commandName == "run" && message.hasPrefix("Unexpected argument")
+            let hint = isSurplus ? "; a guest's arguments go after --" : ""
+            let help = commandName.map { "vmm help \($0)" } ?? "vmm help"
+            StandardError.report("\(message)\(hint); see '\(help)'")
             exit(.usage)
         }
+    }
+
+    /// The subcommand that was asked for, if there is one of that name.
+    private static var commandName: String? {
+        guard CommandLine.arguments.count > 1 else { return nil }
+        let name = CommandLine.arguments[1]
+        return configuration.subcommands.contains { $0.configuration.commandName == name } ? name : nil
     }
 
     private static func exit(_ status: ExitStatus) -> Never {

@@ -3,6 +3,7 @@ import BuiltInGuests
 import Glibc
 import VMBoot
 import VMMachine
+import VMRegions
 
 struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -21,6 +22,9 @@ struct RunCommand: ParsableCommand {
     @Option(name: .long, help: ArgumentHelp("Write how the run went to FILE, as JSON.", valueName: "file"))
     var report: String?
 
+    @Flag(name: .long, help: "Print the guest's memory regions at the end: on standard error, and in the report.")
+    var inspectOnExit = false
+
     @Flag(name: .long, help: "Print the machine's configuration, as JSON for --config, and stop.")
     var printConfiguration = false
 
@@ -30,28 +34,38 @@ struct RunCommand: ParsableCommand {
             try CommandOutput.print(try ConfigurationFile.text(configuration))
             return
         }
-        let status = try Self.run(configuration, report: report)
+        let status = try run(configuration)
         throw ExitCode(status.rawValue)
     }
 
-    private static func run(_ configuration: MachineConfiguration, report path: String?) throws(Failure) -> ExitStatus {
+    private func run(_ configuration: MachineConfiguration) throws(Failure) -> ExitStatus {
         let control = try ControlThread()
         let output = StandardOutput(onFailure: { control.requestEnd() })
         let machine: Machine
         do throws(MachineError) {
             machine = try Machine(
-                configuration, image: try image(configuration.guest), console: output,
+                configuration, image: try Self.image(configuration.guest), console: output,
                 onInputSpace: { control.inputSpace.signal() })
         } catch {
-            throw Failure(ExitStatus(error), message(error))
+            throw Failure(ExitStatus(error), Self.message(error))
         }
         let result = try control.run(machine) { () throws(MachineError) in
             try machine.run()
         }
-        let status = status(result.outcome, control, output)
-        describe(result.outcome, configuration, output)
-        if let path { try RunReport(machine, result, status).write(to: path) }
+        let status = Self.status(result.outcome, control, output)
+        Self.describe(result.outcome, configuration, output)
+        let inspection = inspectOnExit ? try Self.inspect(machine) : nil
+        if let inspection { StandardError.write(InspectionText(inspection).description) }
+        if let report { try RunReport(machine, result, status, inspection).write(to: report) }
         return status
+    }
+
+    private static func inspect(_ machine: Machine) throws(Failure) -> RegionInspection {
+        do throws(RegionManagerError) {
+            return try machine.regions.withTurn { manager throws(RegionManagerError) in manager.inspect() }
+        } catch {
+            throw Failure(.hostFailure, "--inspect-on-exit: \(error)")
+        }
     }
 
     /// The built-in guest of this name, or else the file.

@@ -1,6 +1,7 @@
 import SystemPackage
 import VMDevices
 import VMMachine
+import VMRegions
 
 /// What `vmm run --report FILE` writes: how the run went, as JSON.
 struct RunReport: Encodable {
@@ -48,8 +49,10 @@ struct RunReport: Encodable {
     let postCode: UInt8
     let unclaimedPorts: [Unclaimed]
     let unclaimedPages: [Unclaimed]
+    /// Only with `--inspect-on-exit`.
+    let inspection: RegionInspection?
 
-    init(_ machine: Machine, _ result: RunResult, _ status: ExitStatus) {
+    init(_ machine: Machine, _ result: RunResult, _ status: ExitStatus, _ inspection: RegionInspection?) {
         guest = machine.configuration.guest
         format = machine.format.rawValue
         cpus = machine.configuration.cpus
@@ -60,6 +63,7 @@ struct RunReport: Encodable {
         postCode = machine.postCode
         unclaimedPorts = result.unclaimedPorts.map(Unclaimed.init)
         unclaimedPages = result.unclaimedPages.map(Unclaimed.init)
+        self.inspection = inspection
         var value: UInt32?
         var crash: Crash?
         switch result.outcome {

@@ -20,7 +20,13 @@ public struct HexAddress: Hashable, Sendable {
 extension HexAddress: Codable {
     /// A number, or text as `init(_:)` takes it.
     public init(from decoder: any Decoder) throws {
-        self.address = GuestAddress(try ByteSize(from: decoder).bytes)
+        guard let size = try? ByteSize(from: decoder) else {
+            throw DecodingError.dataCorrupted(
+                DecodingError.Context(
+                    codingPath: decoder.codingPath,
+                    debugDescription: "is no address; write, say, 0x100000 or 1M, or a number"))
+        }
+        self.address = GuestAddress(size.bytes)
     }
 
     public func encode(to encoder: any Encoder) throws {

@@ -37,6 +37,7 @@ public struct RegionInspection: Hashable, Sendable, Codable {
         public let backingOffset: UInt64
         public let writable: Bool
         public let executable: Bool
+        public let prefetch: Bool
     }
 
     public struct Backing: Hashable, Sendable, Codable {
