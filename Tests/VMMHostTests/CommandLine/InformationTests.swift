@@ -21,7 +21,9 @@ import Testing
         let run = try VMMProgram.run(arguments)
         #expect(run.ending == .exited(0))
         #expect(run.errors == "")
-        for word in ["USAGE: vmm", "run", "info", "guests", "vmm run hello"] { #expect(run.text.contains(word)) }
+        for word in ["USAGE: vmm", "run", "plan", "info", "guests", "vmm run hello"] {
+            #expect(run.text.contains(word))
+        }
     }
 
     @Test(arguments: [["run", "--help"], ["help", "run"], ["run", "-h"]])
@@ -32,8 +34,19 @@ import Testing
         for flag in [
             "-k, --kernel", "-m, --memory", "-c, --cpus", "-i, --module", "-p, --params", "--format", "--load-address",
             "--entry", "--irqchip", "--pit", "--timeout", "--config", "--kvm-device", "--report",
-            "--print-configuration", "Exit status:", "Ctrl-A X",
+            "--inspect-on-exit", "--print-configuration", "Exit status:", "Ctrl-A X",
         ] { #expect(run.text.contains(flag), "no \(flag) in \(run.text)") }
+    }
+
+    @Test func `vmm plan --help shows an example that can be planned`() throws {
+        let run = try VMMProgram.run(["help", "plan"])
+        #expect(run.ending == .exited(0))
+        for word in ["<file>", "--json", "transaction", "Exit status:"] { #expect(run.text.contains(word)) }
+        let lines = run.text.split(separator: "\n", omittingEmptySubsequences: false)
+        let example = lines.drop { !$0.hasPrefix("  {") }.prefix { !$0.isEmpty }.joined(separator: "\n")
+        let planned = try VMMProgram.run(["plan", "-"], input: .bytes(Array(example.utf8)))
+        #expect(planned.ending == .exited(0))
+        #expect(planned.text.contains("changes[1]: transaction: move \"rom\" to 0xe0000, map \"rom\" rwx\n"))
     }
 
     @Test(.needsKVM) func `vmm info shows what the host has`() throws {
