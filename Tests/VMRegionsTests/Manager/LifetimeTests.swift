@@ -199,6 +199,21 @@ struct LifetimeTests {
         }
     }
 
+    @Test("Memory that a partition does not let go of is never given back to the host", arguments: [false, true])
+    func stubbornPartition(_ isStubborn: Bool) async throws {
+        weak var space: GuestSpace?
+        let partition: FakePartition
+        do {
+            let guest = try TestGuest()
+            try guest.add("ram", 16..<20, of: try guest.backing(.memfd, "ram", pages: 4))
+            space = guest.manager.space
+            partition = guest.partitions[0]
+            guest.log.start { _ in isStubborn }
+        }
+        #expect(partition.pages.isEmpty != isStubborn)
+        #expect((space == nil) != isStubborn)
+    }
+
     @Test("What devices hold of the memory of a manager that is gone stays what it is")
     func memoryOutlivesManager() throws {
         let memory: GuestMemory

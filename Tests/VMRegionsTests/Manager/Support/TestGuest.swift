@@ -27,11 +27,11 @@ final class TestGuest {
             log.note("publish " + describe(Array(map.regions.lazy.map(\.range).merged())))
         }
         partitions = (0..<count).map { FakePartition(["A", "B", "C"][$0], log) }
-        let space = manager.space
+        let reservation = manager.space.reservation
         for partition in partitions {
             partition.check { range in
                 let bytes = range.start.rawValue..<range.endExclusive!.rawValue
-                return space.reservation.table.withLock { $0.firstGap(in: bytes) == nil }
+                return reservation.table.withLock { $0.firstGap(in: bytes) == nil }
             }
         }
         let added = partitions
