@@ -31,7 +31,7 @@ final class MachineMemory: Sendable {
         let partition = KVMPartition(
             shared, hasReadOnlyMemory: system.has(.readOnlyMemory),
             gate: KVMPartition.ProcessorGate(quiesce: { gate.pause() }, resume: { gate.resume() }),
-            onDirtyPages: { [weak manager] range, words in manager?.mergeDirtyLog(words, of: range) })
+            onDirtyPages: { [dirtyLog = manager.dirtyLog] range, words in dirtyLog.merge(words, of: range) })
         let regions = definitions
         handles = try MachineError.wrap(MachineError.memory) { () throws(RegionManagerError) in
             try manager.withTurn { manager throws(RegionManagerError) in

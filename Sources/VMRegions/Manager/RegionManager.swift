@@ -120,14 +120,8 @@ public actor RegionManager {
         partitions.remove(at: index)
     }
 
-    /// Marks the pages as written that a partition's dirty log says were. A partition may call it at any time, also within
-    /// a change: until it is to `map`, the log is about the memory that was there before, then about what is there after.
-    /// - Parameters:
-    ///   - words: a bit for each page, the first in the lowest bit of the first word.
-    ///   - range: guest-physical; where it has no memory, bits are passed over.
-    public nonisolated func mergeDirtyLog(_ words: UnsafeBufferPointer<UInt64>, of range: MemoryRange) {
-        space.shown.withLock(\.self).mergeDirtyLog(words, of: range)
-    }
+    /// Where partitions say which pages were written.
+    public nonisolated var dirtyLog: DirtyLogSink { DirtyLogSink(space: space) }
 
     /// The memory that the guest sees.
     private var inForce: [BackedPiece] {
@@ -141,12 +135,13 @@ public actor RegionManager {
 
     /// Plans changes and carries them out, all or nothing.
     /// - Parameter timeout: nil for `lockTimeout`.
-    func make(_ changes: [RegionChange], waitingUpTo timeout: Duration? = nil) throws(RegionManagerError) {
+    func make(_ changes: [RegionUpdate.Change], waitingUpTo timeout: Duration? = nil) throws(RegionManagerError) {
         try finishUnwinding()
         removeOrphans()
         // That may have failed, too.
         try finishUnwinding()
-        try makeNow(changes, waitingUpTo: timeout)
+        // Only now: with each change, backings that nothing uses lose their numbers.
+        try makeNow(try planned(changes), waitingUpTo: timeout)
     }
 
     private func makeNow(_ changes: [RegionChange], waitingUpTo timeout: Duration?) throws(RegionManagerError) {

@@ -45,6 +45,25 @@ struct LifetimeTests {
         #expect(try guest.complaints() == [])
     }
 
+    @Test("While a region that was dropped cannot go, others get their memory", arguments: BackingKind.allCases)
+    func moreWhileLocked(_ kind: BackingKind) throws {
+        let guest = try TestGuest()
+        try guest.add("locked", 16..<20, of: try guest.backing(.anonymous, "locked", pages: 4))
+        let lock = try guest.manager.memory.lock(GuestAddress(bytes(17)), count: 10, for: .writing)
+        guest.drop("locked")
+        let backing = try guest.backing(kind, "more", pages: 4)
+        let definition = RegionDefinition(
+            "whole", pages(24..<26), memory: [RegionDefinition.Memory(count: bytes(2), of: backing)],
+            parameters: MapParameters(isWritable: false))
+        let region = try guest.inTurn { manager throws(RegionManagerError) in try manager.addRegions([definition])[0] }
+        try guest.add("in steps", 40..<42, of: backing, page: 2, MapParameters(isWritable: false))
+        #expect(try guest.contents(25) == originalContents(of: "more", 1))
+        #expect(try guest.contents(40) == originalContents(of: "more", 2))
+        let orphanCount = try guest.inTurn { manager throws(RegionManagerError) in manager.orphanCount }
+        #expect(orphanCount == 1 && lock.pieceCount == 1 && region.belongs(to: guest.manager))
+        #expect(try guest.complaints() == [])
+    }
+
     @Test("A region that fails to go, and to come back, is waited for by the next request")
     func orphanHalfGone() throws {
         let guest = try TestGuest()
