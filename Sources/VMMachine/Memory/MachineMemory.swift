@@ -33,7 +33,7 @@ final class MachineMemory: Sendable {
         let partition = KVMPartition(
             shared, hasReadOnlyMemory: system.has(.readOnlyMemory),
             gate: KVMPartition.ProcessorGate(quiesce: { gate.pause() }, resume: { gate.resume() }),
-            onDirtyPages: { [weak manager] range, words in manager?.mergeDirtyLog(words, of: range) })
+            onDirtyPages: { [dirtyLog = manager.dirtyLog] range, words in dirtyLog.merge(words, of: range) })
         do throws(RegionManagerError) {
             handles = try manager.withTurn { manager throws(RegionManagerError) in
                 let handles = try manager.addRegions(definitions)
