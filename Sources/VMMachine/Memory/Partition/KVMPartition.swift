@@ -8,9 +8,9 @@ import VMRegions
 /// - Memory that goes on in the guest and on the host alike is one slot, as far as that disturbs nobody: what is mapped
 ///   beside memory in force gets a slot of its own while the processors run, and becomes one with it at the next
 ///   change that keeps them out.
-/// - The processors are kept out while a slot is replaced of which a part stays mapped, and while one goes that logs dirty
-///   pages, also if it came just before and has to go because another failed: what is written after the log was read
-///   would be lost.
+/// - The processors are kept out in a change that takes memory away and brings some, so that they see the one or the
+///   other; while a slot is replaced of which a part stays mapped; and while one goes that logs dirty pages, also if it
+///   came just before and has to go because another failed: what is written after the log was read would be lost.
 /// - A slot that is the same before and after a change stays, also where the memory behind it is replaced: the kernel
 ///   follows that by itself, and the processors are out. What its dirty log has is handed over first.
 /// - `isExecutable` makes no difference, as slots have no such flag, and `prefetch` none either.

@@ -39,7 +39,8 @@ extension SlotState {
             let unmapping = try SlotStateError.wrap { () throws(SlotLayoutError) in
                 try planned.unmapping(announced.unmapped)
             }
-            if needsQuiesce(unmapping) || announced.mapsAgain { installed.quiesce() }
+            // Processors that run would see, for a moment, neither what goes nor what comes.
+            if needsQuiesce(unmapping) || !announced.mapped.isEmpty { installed.quiesce() }
             guard installed.isQuiesced else { return }
             var after = planned
             after.apply(unmapping)
