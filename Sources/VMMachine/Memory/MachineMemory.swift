@@ -27,7 +27,7 @@ final class MachineMemory: Sendable {
             try RegionDefinition.ram(ram)
         }
         for rom in configuration.roms { definitions.append(try RegionDefinition(rom)) }
-        let manager = try Self.makeManager(physicalAddressBits, containing: definitions.map(\.range))
+        let manager = try Self.makeManager(physicalAddressBits, containing: definitions)
         let partition = KVMPartition(
             shared, hasReadOnlyMemory: system.has(.readOnlyMemory),
             gate: KVMPartition.ProcessorGate(quiesce: { gate.pause() }, resume: { gate.resume() }),
@@ -46,16 +46,16 @@ final class MachineMemory: Sendable {
     }
 
     deinit {
-        // The slots go with the VM.
+        // The slots go with the VM. What their logs have still goes to the backings, which may outlive it.
         partition.abandon()
     }
 
     /// As many address bits as a guest with little memory needs cost the host nothing; a process that may not reserve that
     /// much gets by with what its memory takes.
     private static func makeManager(
-        _ physicalAddressBits: Int, containing ranges: [MemoryRange]
+        _ physicalAddressBits: Int, containing regions: [RegionDefinition]
     ) throws(MachineError) -> RegionManager {
-        let last = ranges.map(\.last.rawValue).max() ?? 0
+        let last = regions.lazy.map(\.range.last.rawValue).max() ?? 0
         let needed = max(32, 64 - last.leadingZeroBitCount)
         do throws(RegionManagerError) {
             return try RegionManager(addressWidth: max(needed, min(usualAddressBits, physicalAddressBits)))

@@ -70,13 +70,18 @@ struct InstalledSlots: Sendable {
         }
     }
 
-    /// Removes those that can be removed.
+    /// Removes those that can be removed. What logs have is handed over as far as it can be read: nobody can try again.
     mutating func removeAll() {
-        for slot in layout.slots { try? remove(slot) }
+        for slot in layout.slots {
+            if slot.flags.contains(.logDirtyPages) { quiesce() }
+            try? harvest(slot)
+            try? remove(slot)
+        }
     }
 
-    /// Forgets them all.
+    /// Forgets them all, which no processor uses any more. What logs have is handed over as far as it can be read.
     mutating func abandon() {
+        for slot in layout.slots { try? harvest(slot) }
         layout = SlotLayout()
         ids = []
     }

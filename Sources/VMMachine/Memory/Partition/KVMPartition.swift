@@ -50,7 +50,8 @@ public final class KVMPartition: Partition {
         state.withLock { $0.removeAll() }
     }
 
-    /// Leaves the slots to the VM, which is about to go: taking them away one by one would cost time.
+    /// Leaves the slots to the VM, which is about to go, and whose processors have run for the last time: taking them away
+    /// one by one would cost time. What dirty logs have is handed over. From then on, changes succeed and do nothing.
     func abandon() {
         state.withLock { $0.abandon() }
     }
@@ -77,11 +78,12 @@ public final class KVMPartition: Partition {
         state.withLock { $0.end() }
     }
 
-    func perform<Result>(
-        _ body: (inout SlotState) throws(SlotStateError) -> Result
-    ) throws(PartitionError) -> Result {
+    /// Runs `body`, unless the VM is about to go.
+    func perform(_ body: (inout SlotState) throws(SlotStateError) -> Void) throws(PartitionError) {
         do throws(SlotStateError) {
-            return try state.withLock(body)
+            try state.withLock { (state) throws(SlotStateError) in
+                if !state.isAbandoned { try body(&state) }
+            }
         } catch {
             throw PartitionError(error, in: name)
         }

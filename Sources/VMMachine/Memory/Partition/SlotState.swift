@@ -14,6 +14,8 @@ struct SlotState: Sendable {
     /// False while a change needs the two to differ, and once something could not be undone, until it is.
     private var isSettled = true
     private(set) var isLogging = false
+    /// Whether the slots are the VM's alone, which is about to go.
+    private(set) var isAbandoned = false
 
     init(_ installed: InstalledSlots) {
         self.installed = installed
@@ -97,16 +99,21 @@ extension SlotState {
         installed.resume()
     }
 
-    /// Removes what can be removed of all slots.
+    /// Removes what can be removed of all slots, once their logs have been handed over.
     mutating func removeAll() {
         installed.removeAll()
         installed.resume()
     }
 
-    /// Forgets all slots.
+    /// Forgets all slots, once their logs have been handed over.
     mutating func abandon() {
         installed.abandon()
         installed.resume()
+        planned = SlotLayout()
+        change = nil
+        isSettled = true
+        isLogging = false
+        isAbandoned = true
     }
 
     /// How memory is to be laid out in slots at the end of a change. What was announced is laid out anew as a whole: the
