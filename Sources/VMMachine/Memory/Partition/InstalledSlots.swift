@@ -146,6 +146,18 @@ struct InstalledSlots: Sendable {
         if !isOn { log = [] }
     }
 
+    /// Switches the logs of the slots that `other` has as well, but for that, as they are there.
+    /// - Throws: some may have been switched then.
+    mutating func setLogging(as other: SlotLayout) throws(SlotFailure) {
+        for index in layout.slots.indices {
+            let slot = layout.slots[index]
+            let isOn = !slot.flags.contains(.logDirtyPages)
+            guard other.index(of: slot.loggingDirtyPages(isOn)) != nil else { continue }
+            if !isOn { try harvest(slot) }
+            try setLogging(isOn, at: index)
+        }
+    }
+
     /// - Returns: whether that took a call.
     @discardableResult
     private mutating func setLogging(_ isOn: Bool, at index: Int) throws(SlotFailure) -> Bool {

@@ -11,6 +11,8 @@ import VMRegions
 /// - The processors are kept out in a change that takes memory away and brings some, so that they see the one or the
 ///   other; while a slot is replaced of which a part stays mapped; and while one goes that logs dirty pages, also if it
 ///   came just before and has to go because another failed: what is written after the log was read would be lost.
+/// - Where a step fails and undoing it fails too, the processors are kept out until that is done: by `restore()`, or when
+///   the change ends or the next begins. They never run without memory that they are to have.
 /// - A slot that is the same before and after a change stays, also where the memory behind it is replaced: the kernel
 ///   follows that by itself, and the processors are out. What its dirty log has is handed over first.
 /// - `isExecutable` makes no difference, as slots have no such flag, and `prefetch` none either.
@@ -72,6 +74,10 @@ public final class KVMPartition: Partition {
         try perform { (state) throws(SlotStateError) in
             try state.map(mappings, try slots(for: mappings, isLogging: state.isLogging))
         }
+    }
+
+    public func restore() throws(PartitionError) {
+        try perform { (state) throws(SlotStateError) in try state.restore() }
     }
 
     public func end() {
