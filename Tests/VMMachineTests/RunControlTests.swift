@@ -98,7 +98,7 @@ struct RunControlTests {
         try onThreads(4) { _ in
             for _ in 0..<200 {
                 control.requestPause()
-                _ = control.waitUntilParked(until: soon)
+                _ = control.waitUntilStandstill(until: soon)
                 control.resume()
             }
         }
@@ -135,6 +135,35 @@ struct RunControlTests {
     @Test func pausingBeforeTheStartReturnsAtOnce() {
         let control = RunControl()
         control.requestPause()
-        #expect(control.waitUntilParked(until: soon) != nil)
+        #expect(control.waitUntilStandstill(until: soon))
+        PauseGate(control).pause()
+    }
+
+    @Test func aPauseWaitsForThoseWhoHaveNotHeardOfTheEnd() {
+        let control = RunControl()
+        let gate = PauseGate(control)
+        #expect(control.begin(threads: 2))
+        // One ends the run, the other is still in the guest.
+        control.end(.outcome(.poweredOff))
+        control.threadEnded()
+        let returned = SharedNumber()
+        let pausing = TestThread {
+            gate.pause()
+            returned.add(1)
+        }
+        usleep(50_000)
+        #expect(returned.value == 0)
+        control.threadEnded()
+        pausing.join()
+        #expect(returned.value == 1)
+        #expect(control.waitUntilParked(until: soon) == .awake)
+    }
+
+    @Test func theHaltWatchNeedsNobodyToStandStillOnceTheRunHasEnded() {
+        let control = RunControl()
+        #expect(control.begin(threads: 1))
+        control.end(.outcome(.poweredOff))
+        #expect(control.waitUntilParked(until: .now) == .awake)
+        #expect(!control.waitUntilStandstill(until: .now))
     }
 }

@@ -42,8 +42,8 @@ extension Machine {
         return RunResult(self, outcome: outcome(of: ending), ended: ended)
     }
 
-    /// Makes every vCPU stand still, and returns when all do. Each call needs one `resume()`. A vCPU that is in a write
-    /// to the console runs until that write is done.
+    /// Makes every vCPU stand still, and returns when all do, or have left the guest for good because the run has ended.
+    /// Each call needs one `resume()`. A vCPU that is in a write to the console runs until that write is done.
     public func pause() {
         gate.pause()
     }

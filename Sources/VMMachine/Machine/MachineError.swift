@@ -10,7 +10,7 @@ public enum MachineError: Error, Sendable {
     case kvm(KVMError)
     /// The guest's memory cannot be as it should.
     case memory(RegionManagerError)
-    /// The host has no such memory.
+    /// The host has no such memory, or not as much.
     case backing(RegionBackingError)
     case boot(BootError)
     /// Two devices want the same place.
@@ -27,7 +27,10 @@ extension MachineError: CustomStringConvertible {
         case .configuration(let key, let message): "\(key.rawValue): \(message)"
         case .kvm(let error): "\(error)"
         case .memory(let error): "\(error)"
-        case .backing(let error): "\(error); give the guest less memory"
+        // The host's own errors say what to do.
+        case .backing(.bitmap(let name, let error)):
+            "\(RegionBackingError.bitmap(name, error)); give the guest less memory"
+        case .backing(let error): "\(error)"
         case .boot(let error): "\(error)"
         case .device(let error): "\(error)"
         case .alreadyStarted: "the machine has been started before; make another"

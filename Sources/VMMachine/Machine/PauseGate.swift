@@ -16,12 +16,12 @@ final class PauseGate: Sendable {
         self.processors.withLock { $0 = processors }
     }
 
-    /// Returns when every vCPU stands still. Each call needs one `resume()`. Not for the thread of a vCPU, which would wait
+    /// Returns when every vCPU stands still or has left the guest for the last time. Each call needs one `resume()`. Not for the thread of a vCPU, which would wait
     /// for itself.
     func pause() {
         control.requestPause()
         // A kick can come just before a vCPU thread makes a system call that blocks, so it is repeated.
-        repeat { kick() } while control.waitUntilParked(until: .now.advanced(by: .milliseconds(20))) == nil
+        repeat { kick() } while !control.waitUntilStandstill(until: .now.advanced(by: .milliseconds(20)))
     }
 
     /// Lets the vCPUs go on once nobody else has paused them.

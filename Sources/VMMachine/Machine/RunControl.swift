@@ -109,7 +109,14 @@ final class RunControl: Sendable {
         attention.store(state.standsStill || state.ending != nil, ordering: .sequentiallyConsistent)
     }
 
-    /// Waits until every vCPU stands still or has ended, while somebody wants that.
+    /// Waits until every vCPU stands still or has ended, while somebody wants that. The end of the run alone is not enough:
+    /// a thread that has not heard of it may still be in the guest.
+    /// - Returns: false at the deadline.
+    func waitUntilStandstill(until deadline: MonotonicTime) -> Bool {
+        state.wait(until: deadline) { $0.parked == $0.alive ? true : nil } ?? false
+    }
+
+    /// Waits until every vCPU stands still, while somebody wants that, or the run ends: then nobody needs to know any more.
     /// - Returns: how deep the lightest sleeper of them sleeps; nil at the deadline.
     func waitUntilParked(until deadline: MonotonicTime) -> Sleep? {
         state.wait(until: deadline) { state in

@@ -25,7 +25,7 @@ final class MachineMemory: Sendable {
         let definitions = try Self.definitions(configuration)
         let manager: RegionManager
         do throws(MachineError) {
-            manager = try Self.makeManager(containing: definitions.map(\.range))
+            manager = try Self.makeManager(containing: definitions)
         } catch {
             try validate()
             throw error
@@ -67,14 +67,16 @@ final class MachineMemory: Sendable {
     }
 
     deinit {
-        // The slots go with the VM.
+        // The slots go with the VM. What their logs have still goes to the backings, which may outlive it.
         partition.abandon()
     }
 
     /// As many address bits as cost the host nothing; a process that may not reserve that much gets by with what its
     /// memory takes.
-    private static func makeManager(containing ranges: [MemoryRange]) throws(MachineError) -> RegionManager {
-        let last = ranges.map(\.last.rawValue).max() ?? 0
+    private static func makeManager(
+        containing regions: [RegionDefinition]
+    ) throws(MachineError) -> RegionManager {
+        let last = regions.lazy.map(\.range.last.rawValue).max() ?? 0
         let needed = 64 - last.leadingZeroBitCount
         do throws(RegionManagerError) {
             return try RegionManager(addressWidth: max(needed, usualAddressBits))

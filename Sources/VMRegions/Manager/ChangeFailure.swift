@@ -13,6 +13,8 @@ public struct ChangeFailure: Error, CustomStringConvertible {
         case unmap
         case map
         case protect
+        /// Undoing what a step of a partition had done before it failed.
+        case restore
         /// Publishing the new memory map.
         case publish
     }

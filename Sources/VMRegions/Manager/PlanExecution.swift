@@ -103,6 +103,9 @@ struct PlanExecution {
         case .withdraw:
             space.publish(maps.before)
         case .begin(let index):
+            try partition(index, .restore, content.change.allRanges) { (partition) throws(PartitionError) in
+                try partition.restore()
+            }
             partitions[index].end()
         case .unmap(let index):
             try map(content.previousMappings, in: index)

@@ -7,8 +7,8 @@ import VMAddressSpace
 ///     begin(change)  unmap(change.unmapped)  map(change.mapped)  end()
 ///
 /// Between the two steps in the middle the memory on the host changes. Where something fails there, or in another
-/// partition, what has been done is undone by the same calls before `end()`: `unmap` of what was mapped, `map` of what
-/// was unmapped. Either step is left out where it has nothing to do.
+/// partition, what has been done is undone by the same calls, and `restore()`, before `end()`: `unmap` of what was mapped,
+/// `map` of what was unmapped. Either step is left out where it has nothing to do.
 ///
 /// A partition that goes away unmaps everything by itself.
 public protocol Partition: AnyObject, Sendable {
@@ -22,19 +22,29 @@ public protocol Partition: AnyObject, Sendable {
 
     /// Takes ranges away from the guest. All of each is mapped; together they need not be whole mappings.
     /// - Parameter ranges: ascending and disjoint.
-    /// - Throws: nothing has changed then.
+    /// - Throws: nothing has changed then, or `restore()` sees to it.
     func unmap(_ ranges: [MemoryRange]) throws(PartitionError)
 
     /// Shows the guest memory.
     /// - Parameter mappings: ascending and disjoint; nothing is mapped there.
-    /// - Throws: nothing has changed then.
+    /// - Throws: nothing has changed then, or `restore()` sees to it.
     func map(_ mappings: [PartitionMapping]) throws(PartitionError)
+
+    /// Undoes what a step that threw has done and could not undo at once. Where all could be, there is nothing to do: a
+    /// partition that always can has no need of a method of its own.
+    /// - Throws: it cannot be undone now either. The processors, which would miss memory, are kept out; the call is to be
+    ///   repeated, and `end()` has to wait.
+    func restore() throws(PartitionError)
 
     /// Ends what `begin` began; the processors run again.
     func end()
 
     /// What is known of it.
     var inspection: PartitionInspection { get }
+}
+
+extension Partition {
+    public func restore() throws(PartitionError) {}
 }
 
 /// Memory for a partition.

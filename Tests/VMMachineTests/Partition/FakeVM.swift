@@ -121,6 +121,11 @@ final class FakeVM: MemorySlotCalls {
         state.withLock { $0.slots.values.sorted { $0.range < $1.range } }
     }
 
+    /// Whether a guest finds the memory that slots had before, however it is divided and logged.
+    func hasSameMemory(as slots: [MemorySlot]) -> Bool {
+        SlotLayout(slots: self.slots).hasSameMemory(as: SlotLayout(slots: slots))
+    }
+
     var complaints: [String] { state.withLock { $0.complaints } }
     var isQuiesced: Bool { state.withLock { $0.isQuiesced } }
 

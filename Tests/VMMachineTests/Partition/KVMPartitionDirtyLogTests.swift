@@ -75,6 +75,49 @@ import VMRegions
         #expect(harvested == [17, 18, 70] && partition.counters.pagesHarvested == 3)
     }
 
+    @Test("What the logs have when a partition goes away is handed over, with the processors out")
+    func goingAway() throws {
+        do {
+            let partition = vm.partition()
+            try partition.carryOut(change(map: [mapping(0..<64), mapping(70..<80)]))
+            try partition.setLoggingDirtyPages(true)
+            vm.write(page: 17)
+            vm.write(page: 70)
+        }
+        #expect(harvested == [17, 70])
+        #expect(vm.slots.isEmpty && vm.complaints.isEmpty && !vm.isQuiesced)
+    }
+
+    @Test("What the logs have is handed over when the slots are left to a VM that goes, each as far as it can be read")
+    func abandoned() throws {
+        let partition = vm.partition()
+        try partition.carryOut(change(map: [mapping(0..<64), mapping(70..<80), mapping(90..<99)]))
+        try partition.setLoggingDirtyPages(true)
+        for page in [17, 70, 98] as [UInt64] { vm.write(page: page) }
+        vm.fail(1..<2)
+        partition.abandon()
+        #expect(harvested == [17, 98])
+        #expect(vm.slots.count == 3 && vm.state.withLock { $0.removed.isEmpty })
+    }
+
+    @Test("Once its slots are left to a VM that goes, a partition is told of changes and does nothing")
+    func nothingAfterwards() throws {
+        let partition = vm.partition()
+        try partition.carryOut(change(map: [mapping(0..<64), mapping(70..<80)]))
+        try partition.begin(change(unmap: [16..<20]))
+        partition.abandon()
+        #expect(!vm.isQuiesced)
+        partition.end()
+        vm.fail(0..<100)
+        try partition.carryOut(change(unmap: [8..<12]))
+        try partition.carryOut(change(unmap: [16..<20], map: [mapping(16..<20, host: 500)]))
+        try partition.setLoggingDirtyPages(true)
+        try partition.harvestDirtyPages()
+        #expect(partition.slots.isEmpty && !partition.isLoggingDirtyPages)
+        #expect(vm.slots == [slot(0..<64), slot(70..<80)] && vm.state.withLock { $0.calls } == 0)
+        #expect(vm.complaints.isEmpty && !vm.isQuiesced)
+    }
+
     @Test("Switching off hands over what the logs have, and if it fails nothing is lost", arguments: 0..<6)
     func switchingOff(_ failing: Int) throws {
         let partition = vm.partition()

@@ -113,6 +113,8 @@ import VMRegions
                 vm.fail(call..<call + 1 + undo)
                 guard let error = try attempt(scenario, vm, partition, undoWorks: false) else { continue }
                 if error.description.contains("cannot be put back") { cases += 1 }
+                // The guest does not run without memory that it is to have, or with other memory.
+                #expect(vm.isQuiesced != vm.hasSameMemory(as: before), "call \(call), then \(undo)")
                 // The calls that failed are over by the end at the latest, unless there were too few.
                 vm.fail(0..<0)
                 try partition.carryOut(change())
@@ -138,14 +140,74 @@ import VMRegions
             }
             partition.end()
             guard failed else { continue }
-            #expect(vm.slots != before)
+            #expect(vm.isQuiesced && !vm.hasSameMemory(as: before))
             #expect(throws: PartitionError.self) { try partition.begin(scenario.change) }
-            #expect(!vm.isQuiesced && partition.slots.map(\.slot) == vm.slots)
+            #expect(vm.isQuiesced && partition.slots.map(\.slot) == vm.slots)
             vm.fail(0..<0)
             try partition.carryOut(scenario.change)
             let (other, reference) = try make(scenario, isLogging: false)
             try reference.carryOut(scenario.change)
             #expect(vm.slots == other.slots && vm.complaints.isEmpty)
         }
+    }
+
+    @Test(
+        "A change that is taken back is not over until what could not be undone is", arguments: scenarios,
+        [false, true])
+    func restoring(_ scenario: Scenario, _ isLogging: Bool) throws {
+        var cases = 0
+        for call in 0..<12 {
+            let (vm, partition) = try make(scenario, isLogging: isLogging)
+            let before = vm.slots
+            vm.fail(call..<1000)
+            try partition.begin(scenario.change)
+            var isUnmapped = false
+            var isLost = false
+            do throws(PartitionError) {
+                if !scenario.change.unmapped.isEmpty {
+                    try partition.unmap(scenario.change.unmapped)
+                    isUnmapped = true
+                }
+                if !scenario.change.mapped.isEmpty { try partition.map(scenario.change.mapped) }
+            } catch {
+                isLost = error.description.contains("cannot be put back")
+            }
+            guard isLost else {
+                partition.end()
+                continue
+            }
+            cases += 1
+            for _ in 0..<2 {
+                #expect(throws: PartitionError.self) { try partition.restore() }
+                #expect(vm.isQuiesced && partition.slots.map(\.slot) == vm.slots)
+            }
+            vm.fail(0..<0)
+            if isUnmapped { try partition.map(scenario.previous) }
+            try partition.restore()
+            partition.end()
+            #expect(vm.slots == before && vm.complaints.isEmpty && !vm.isQuiesced, "call \(call)")
+        }
+        #expect(cases > 0)
+    }
+
+    @Test("Logs that cannot be switched back keep no processor out, and no change makes them cost memory")
+    func lastingFlags() throws {
+        let vm = FakeVM()
+        let partition = vm.partition()
+        try partition.carryOut(change(map: [mapping(0..<8), mapping(10..<18), mapping(20..<28)]))
+        try partition.setLoggingDirtyPages(true)
+        let before = vm.slots
+        vm.fail(4..<1000)
+        #expect(throws: PartitionError.self) { try partition.setLoggingDirtyPages(false) }
+        #expect(vm.slots != before && !vm.isQuiesced)
+        for _ in 0..<3 {
+            vm.fail(0..<1000)
+            #expect(throws: PartitionError.self) { try partition.carryOut(change(unmap: [0..<8])) }
+            #expect(vm.hasSameMemory(as: before) && !vm.isQuiesced)
+        }
+        vm.fail(0..<0)
+        try partition.carryOut(change())
+        #expect(vm.slots == before && vm.complaints.isEmpty && !vm.isQuiesced)
+        #expect(vm.state.withLock { $0.removed.isEmpty })
     }
 }

@@ -76,6 +76,22 @@ import VMRegions
         #expect(partition.counters == SlotCounters(slotsAdded: 3, slotsRemoved: 1, quiesces: 1))
     }
 
+    @Test("Where memory goes and other memory comes, the processors see the one or the other")
+    func move() throws {
+        let partition = vm.partition()
+        try partition.carryOut(change(map: [mapping(0..<8), mapping(16..<24)]))
+        let moved = change(unmap: [16..<24], map: [mapping(32..<40, host: 16)])
+        try partition.begin(moved)
+        #expect(vm.isQuiesced)
+        try partition.unmap(moved.unmapped)
+        #expect(vm.isQuiesced)
+        try partition.map(moved.mapped)
+        #expect(vm.isQuiesced)
+        partition.end()
+        #expect(!vm.isQuiesced && vm.slots == [slot(0..<8), slot(32..<40, host: 16)])
+        #expect(partition.counters == SlotCounters(slotsAdded: 3, slotsRemoved: 1, quiesces: 1))
+    }
+
     @Test("Slots that came one by one become one when the processors are kept out anyway")
     func laterMerge() throws {
         let partition = vm.partition()

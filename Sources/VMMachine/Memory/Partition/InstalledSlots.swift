@@ -70,13 +70,18 @@ struct InstalledSlots: Sendable {
         }
     }
 
-    /// Removes those that can be removed.
+    /// Removes those that can be removed. What logs have is handed over as far as it can be read: nobody can try again.
     mutating func removeAll() {
-        for slot in layout.slots { try? remove(slot) }
+        for slot in layout.slots {
+            if slot.flags.contains(.logDirtyPages) { quiesce() }
+            try? harvest(slot)
+            try? remove(slot)
+        }
     }
 
-    /// Forgets them all.
+    /// Forgets them all, which no processor uses any more. What logs have is handed over as far as it can be read.
     mutating func abandon() {
+        for slot in layout.slots { try? harvest(slot) }
         layout = SlotLayout()
         ids = []
     }
@@ -139,6 +144,18 @@ struct InstalledSlots: Sendable {
             }
         }
         if !isOn { log = [] }
+    }
+
+    /// Switches the logs of the slots that `other` has as well, but for that, as they are there.
+    /// - Throws: some may have been switched then.
+    mutating func setLogging(as other: SlotLayout) throws(SlotFailure) {
+        for index in layout.slots.indices {
+            let slot = layout.slots[index]
+            let isOn = !slot.flags.contains(.logDirtyPages)
+            guard other.index(of: slot.loggingDirtyPages(isOn)) != nil else { continue }
+            if !isOn { try harvest(slot) }
+            try setLogging(isOn, at: index)
+        }
     }
 
     /// - Returns: whether that took a call.

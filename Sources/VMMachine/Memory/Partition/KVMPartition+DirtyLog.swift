@@ -10,7 +10,7 @@ extension KVMPartition {
 
     /// Switches the log, while the guest runs. Before it is switched off, which keeps the processors out for a moment, what
     /// it has is handed over.
-    /// - Throws: all is as before then; pages may have been handed over.
+    /// - Throws: all is as before then, unless the error says where not; pages may have been handed over.
     public func setLoggingDirtyPages(_ isOn: Bool) throws(PartitionError) {
         try perform { (state) throws(SlotStateError) in try state.setLogging(isOn) }
     }

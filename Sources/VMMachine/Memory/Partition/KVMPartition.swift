@@ -8,9 +8,11 @@ import VMRegions
 /// - Memory that goes on in the guest and on the host alike is one slot, as far as that disturbs nobody: what is mapped
 ///   beside memory in force gets a slot of its own while the processors run, and becomes one with it at the next
 ///   change that keeps them out.
-/// - The processors are kept out while a slot is replaced of which a part stays mapped, and while one goes that logs dirty
-///   pages, also if it came just before and has to go because another failed: what is written after the log was read
-///   would be lost.
+/// - The processors are kept out in a change that takes memory away and brings some, so that they see the one or the
+///   other; while a slot is replaced of which a part stays mapped; and while one goes that logs dirty pages, also if it
+///   came just before and has to go because another failed: what is written after the log was read would be lost.
+/// - Where a step fails and undoing it fails too, the processors are kept out until that is done: by `restore()`, or when
+///   the change ends or the next begins. They never run without memory that they are to have.
 /// - A slot that is the same before and after a change stays, also where the memory behind it is replaced: the kernel
 ///   follows that by itself, and the processors are out. What its dirty log has is handed over first.
 /// - `isExecutable` makes no difference, as slots have no such flag, and `prefetch` none either.
@@ -50,7 +52,8 @@ public final class KVMPartition: Partition {
         state.withLock { $0.removeAll() }
     }
 
-    /// Leaves the slots to the VM, which is about to go: taking them away one by one would cost time.
+    /// Leaves the slots to the VM, which is about to go, and whose processors have run for the last time: taking them away
+    /// one by one would cost time. What dirty logs have is handed over. From then on, changes succeed and do nothing.
     func abandon() {
         state.withLock { $0.abandon() }
     }
@@ -73,15 +76,20 @@ public final class KVMPartition: Partition {
         }
     }
 
+    public func restore() throws(PartitionError) {
+        try perform { (state) throws(SlotStateError) in try state.restore() }
+    }
+
     public func end() {
         state.withLock { $0.end() }
     }
 
-    func perform<Result>(
-        _ body: (inout SlotState) throws(SlotStateError) -> Result
-    ) throws(PartitionError) -> Result {
+    /// Runs `body`, unless the VM is about to go.
+    func perform(_ body: (inout SlotState) throws(SlotStateError) -> Void) throws(PartitionError) {
         do throws(SlotStateError) {
-            return try state.withLock(body)
+            try state.withLock { (state) throws(SlotStateError) in
+                if !state.isAbandoned { try body(&state) }
+            }
         } catch {
             throw PartitionError(error, in: name)
         }

@@ -21,12 +21,3 @@ struct QuiescedChange: Sendable {
         ranges == announced.unmapped ? !announced.mapped.isEmpty : !announced.unmapped.isEmpty
     }
 }
-
-extension PartitionChange {
-    /// Whether some of what is unmapped is mapped afterwards.
-    var mapsAgain: Bool {
-        RangeWalk(unmapped, mapped.lazy.map(\.range)).contains { piece in
-            if case .both = piece.coverage { true } else { false }
-        }
-    }
-}

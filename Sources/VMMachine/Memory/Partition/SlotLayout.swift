@@ -90,4 +90,14 @@ extension SlotLayout {
         for slot in slots { merged.appendMerging(slot) }
         return SlotLayout(slots: merged)
     }
+
+    /// Whether it is the same memory, in whatever slots, with logs or without.
+    func hasSameMemory(as other: SlotLayout) -> Bool {
+        func memory(_ layout: SlotLayout) -> SlotLayout {
+            var layout = layout
+            layout.setLogging(false)
+            return layout.coalesced()
+        }
+        return memory(self) == memory(other)
+    }
 }

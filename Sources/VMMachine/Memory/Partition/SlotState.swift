@@ -6,14 +6,21 @@ import VMRegions
 ///
 /// In a change that keeps the processors out the two differ for a while: slots that come back are left in, and what is
 /// left of slots that were cut comes with the memory that is mapped next. So no slot goes or comes in vain.
+///
+/// They also differ once something could not be undone. Until it is, no processor runs that would find memory missing, or
+/// memory that it is not to see.
 struct SlotState: Sendable {
     /// What the guest is to see. What is installed is the same where `isSettled`.
     private var planned = SlotLayout()
     private(set) var installed: InstalledSlots
+    /// Whether a change has begun and not ended.
+    private var isChanging = false
     private var change: QuiescedChange?
     /// False while a change needs the two to differ, and once something could not be undone, until it is.
     private var isSettled = true
     private(set) var isLogging = false
+    /// Whether the slots are the VM's alone, which is about to go.
+    private(set) var isAbandoned = false
 
     init(_ installed: InstalledSlots) {
         self.installed = installed
@@ -27,8 +34,9 @@ extension SlotState {
     mutating func begin() throws(SlotStateError) {
         do throws(SlotStateError) {
             try settle()
+            isChanging = true
         } catch {
-            installed.resume()
+            resumeIfWhole()
             throw error
         }
     }
@@ -39,15 +47,18 @@ extension SlotState {
             let unmapping = try SlotStateError.wrap { () throws(SlotLayoutError) in
                 try planned.unmapping(announced.unmapped)
             }
-            if needsQuiesce(unmapping) || announced.mapsAgain { installed.quiesce() }
-            guard installed.isQuiesced else { return }
-            var after = planned
-            after.apply(unmapping)
-            after.apply(try SlotStateError.wrap { () throws(SlotLayoutError) in try after.mapping(mapped) })
-            let gone = planned.difference(to: after.coalesced()).removed
-            change = QuiescedChange(announced: announced, before: planned, gone: Set(gone.map(\.range)))
+            // Processors that run would see, for a moment, neither what goes nor what comes.
+            if needsQuiesce(unmapping) || !announced.mapped.isEmpty { installed.quiesce() }
+            if installed.isQuiesced {
+                var after = planned
+                after.apply(unmapping)
+                after.apply(try SlotStateError.wrap { () throws(SlotLayoutError) in try after.mapping(mapped) })
+                let gone = planned.difference(to: after.coalesced()).removed
+                change = QuiescedChange(announced: announced, before: planned, gone: Set(gone.map(\.range)))
+            }
+            isChanging = true
         } catch {
-            installed.resume()
+            resumeIfWhole()
             throw error
         }
     }
@@ -89,23 +100,35 @@ extension SlotState {
         planned = after
     }
 
-    mutating func end() {
-        change = nil
-        // What cannot be done now is tried again when the next change begins, which then says why.
-        try? settle()
-        installed.resume()
+    /// Undoes what could not be undone at once.
+    mutating func restore() throws(SlotStateError) {
+        try settle()
     }
 
-    /// Removes what can be removed of all slots.
+    mutating func end() {
+        change = nil
+        isChanging = false
+        // What cannot be done now is tried again when the next change begins, which then says why.
+        try? settle()
+        resumeIfWhole()
+    }
+
+    /// Removes what can be removed of all slots, once their logs have been handed over.
     mutating func removeAll() {
         installed.removeAll()
         installed.resume()
     }
 
-    /// Forgets all slots.
+    /// Forgets all slots, once their logs have been handed over.
     mutating func abandon() {
         installed.abandon()
         installed.resume()
+        planned = SlotLayout()
+        change = nil
+        isChanging = false
+        isSettled = true
+        isLogging = false
+        isAbandoned = true
     }
 
     /// How memory is to be laid out in slots at the end of a change. What was announced is laid out anew as a whole: the
@@ -123,7 +146,7 @@ extension SlotState {
     mutating func setLogging(_ isOn: Bool) throws(SlotStateError) {
         guard isOn != isLogging else { return }
         let wasQuiesced = installed.isQuiesced
-        defer { if !wasQuiesced { installed.resume() } }
+        defer { if !isChanging || !wasQuiesced { resumeIfWhole() } }
         if change == nil { try settle() }
         // If it fails halfway the log is switched on again, with nothing written in between.
         if !isOn { installed.quiesce() }
@@ -145,10 +168,20 @@ extension SlotState {
         !unmapping.added.isEmpty || unmapping.removed.contains { $0.flags.contains(.logDirtyPages) }
     }
 
+    /// Whether the guest sees the memory that it is to see, and no other.
+    private var isWhole: Bool { isSettled || installed.layout.hasSameMemory(as: planned) }
+
+    private mutating func resumeIfWhole() {
+        if isWhole { installed.resume() }
+    }
+
     /// Makes what is installed what is planned.
     private mutating func settle() throws(SlotStateError) {
         guard !isSettled else { return }
         installed.quiesce()
+        // So that no slot has to go, and might not come back, for the sake of its log.
+        let planned = planned
+        try perform { (installed) throws(SlotFailure) in try installed.setLogging(as: planned) }
         try reach(planned)
     }
 
@@ -167,7 +200,10 @@ extension SlotState {
         do throws(SlotFailure) {
             try body(&installed)
         } catch {
-            if !error.isUndone { isSettled = false }
+            if !error.isUndone {
+                isSettled = false
+                if !isWhole { installed.quiesce() }
+            }
             throw .slot(error)
         }
     }
