@@ -81,7 +81,7 @@ import VMMemory
         var builder = ELFBuilder()
         builder.segments[0].memorySize = 0x8_0000
         let request = BootRequest(builder.bytes(), memory: ram(2 << 20))
-        let flat = BootRequest([UInt8](repeating: 0x90, count: 0x9001), as: .flat64, at: 0x4_0000, memory: ram(2 << 20))
+        let flat = BootRequest([UInt8](repeating: 0x90, count: 0x4_0001), as: .flat64, at: 0x4_0000, memory: ram(2 << 20))
         for (request, isZeroed) in [(request, true), (request, false), (flat, true)] {
             let provider = try Provider(byteCount: 2 << 20)
             let range = try MemoryRange(start: GuestAddress(0), count: 2 << 20)
@@ -90,7 +90,7 @@ import VMMemory
             // What is provided is no condition: this backing refuses.
             try plan.load(into: GuestMemory(GuestMemoryAtomic(RegionMap([region]))), isZeroed: isZeroed)
             let long = plan.loads.filter { load in
-                if case .zeros = load.source, isZeroed { false } else { load.count >= 0x4000 }
+                if case .zeros = load.source, isZeroed { false } else { load.count >= 0x4_0000 }
             }
             let asked = long.map { $0.address.rawValue & ~0xfff }
             #expect(provider.asked == asked)

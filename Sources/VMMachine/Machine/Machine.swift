@@ -54,8 +54,13 @@ public final class Machine: Sendable {
         let control = RunControl()
         let gate = PauseGate(control)
         let shared = try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in try SharedVM(system) }
-        let guest = try MachineMemory(shared, system, configuration, gate: gate) { () throws(MachineError) in
-            try configuration.validateMemory(Self.cpuid(query, system))
+        let guest: MachineMemory
+        do throws(MachineError) {
+            guest = try MachineMemory(shared, system, configuration, gate: gate)
+        } catch {
+            // What no host could have is said as such.
+            try configuration.validateMemory(try Self.cpuid(query, system))
+            throw error
         }
         let cpuid = try Self.cpuid(query, system)
         try configuration.validateMemory(cpuid)

@@ -17,32 +17,21 @@ final class MachineMemory: Sendable {
 
     /// - Parameters:
     ///   - gate: to the vCPUs, which need not be there yet.
-    ///   - validate: says whether the host can have the memory that was asked for at all: called when it cannot be had.
     init(
-        _ shared: SharedVM, _ system: borrowing KVMSystem, _ configuration: MachineConfiguration, gate: PauseGate,
-        orElse validate: () throws(MachineError) -> Void
+        _ shared: SharedVM, _ system: borrowing KVMSystem, _ configuration: MachineConfiguration, gate: PauseGate
     ) throws(MachineError) {
         let definitions = try Self.definitions(configuration)
-        let manager: RegionManager
-        do throws(MachineError) {
-            manager = try Self.makeManager(containing: definitions)
-        } catch {
-            try validate()
-            throw error
-        }
+        let manager = try Self.makeManager(containing: definitions)
         let partition = KVMPartition(
             shared, hasReadOnlyMemory: system.has(.readOnlyMemory),
             gate: KVMPartition.ProcessorGate(quiesce: { gate.pause() }, resume: { gate.resume() }),
             onDirtyPages: { [dirtyLog = manager.dirtyLog] range, words in dirtyLog.merge(words, of: range) })
-        do throws(RegionManagerError) {
-            handles = try manager.withTurn { manager throws(RegionManagerError) in
+        handles = try MachineError.wrap(MachineError.memory) { () throws(RegionManagerError) in
+            try manager.withTurn { manager throws(RegionManagerError) in
                 let handles = try manager.addRegions(definitions)
                 try manager.addPartition(partition)
                 return handles
             }
-        } catch {
-            try validate()
-            throw .memory(error)
         }
         self.shared = shared
         self.regions = manager
