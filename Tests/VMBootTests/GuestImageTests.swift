@@ -62,7 +62,7 @@ import VMMemory
         #expect(openingError(folder.file("file", [1]) + "\0x")?.kind == .noSuchInput)
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(10)))
     func `neither a FIFO nor a device makes it wait`() {
         let folder = TemporaryFolder()
         for path in [folder.fifo("fifo"), "/dev/zero", "/dev/null"] {

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import VMDevices
 
-@Suite("Several vCPUs at once", .timeLimit(.minutes(2)))
+@Suite("Several vCPUs at once", .timeLimit(.minutes(10)))
 struct ConcurrencyTests {
     @Test("No access is lost and no unclaimed access goes uncounted")
     func bus() throws {

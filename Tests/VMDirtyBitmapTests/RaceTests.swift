@@ -3,7 +3,7 @@ import Testing
 import VMDirtyBitmap
 
 /// What threads do to one bitmap. One race at a time: threads that wait for a processor do not race.
-@Suite("Races", .serialized, .timeLimit(.minutes(2)))
+@Suite("Races", .serialized, .timeLimit(.minutes(10)))
 enum Races {}
 
 extension Races {

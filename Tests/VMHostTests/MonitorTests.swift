@@ -2,7 +2,7 @@ import TestSupport
 import Testing
 import VMHost
 
-@Suite(.timeLimit(.minutes(1))) struct MonitorTests {
+@Suite(.timeLimit(.minutes(10))) struct MonitorTests {
     private struct Refusal: Error {}
 
     @Test func `threads change the value one after another`() throws {

@@ -6,7 +6,7 @@ import VMMemory
 
 @testable import VMMachine
 
-@Suite(.enabled(if: KVMHost.isUsable, Comment(rawValue: KVMHost.skipReason)), .timeLimit(.minutes(3)))
+@Suite(.enabled(if: KVMHost.isUsable, Comment(rawValue: KVMHost.skipReason)), .timeLimit(.minutes(10)))
 struct GuestRAMTests {
     @Test func `what the loader has written is marked as written, and little else`() throws {
         let machine = try makeMachine("hello") { $0.memory = ByteSize(bytes: 4 << 20) }

@@ -10,7 +10,7 @@ import VMRegions
 @testable import VMMachine
 
 /// A partition over slots in the kernel, with a vCPU in real mode beside it.
-@Suite(.enabled(if: KVMHost.isUsable, Comment(rawValue: KVMHost.skipReason)), .timeLimit(.minutes(3)))
+@Suite(.enabled(if: KVMHost.isUsable, Comment(rawValue: KVMHost.skipReason)), .timeLimit(.minutes(10)))
 struct KVMPartitionTests {
     /// What dirty logs had, as page frame numbers.
     private final class DirtyPages: Sendable {

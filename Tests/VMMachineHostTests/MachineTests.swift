@@ -6,7 +6,7 @@ import Testing
 import VMBoot
 import VMMachine
 
-@Suite(.enabled(if: KVMHost.isUsable, Comment(rawValue: KVMHost.skipReason)), .timeLimit(.minutes(3)))
+@Suite(.enabled(if: KVMHost.isUsable, Comment(rawValue: KVMHost.skipReason)), .timeLimit(.minutes(10)))
 struct MachineTests {
     @Test(arguments: MachineConfiguration.IRQChip.allCases)
     func aGuestThatHaltsEndsTheRun(_ irqchip: MachineConfiguration.IRQChip) throws {

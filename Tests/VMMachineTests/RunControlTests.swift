@@ -7,7 +7,7 @@ import VMHost
 @testable import VMMachine
 
 /// The protocol between vCPU threads and those who control them, with threads that only pretend to run a guest.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct RunControlTests {
     /// Starts threads that check in whenever they should, and count their turns.
     private func start(_ count: Int, _ control: RunControl, turns: TurnCounter, sleep: RunControl.Sleep = .awake) {

@@ -4,7 +4,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-@Suite("Many threads at once", .timeLimit(.minutes(2)))
+@Suite("Many threads at once", .timeLimit(.minutes(10)))
 struct ManyThreadsTests {
     init() throws { try #require(ctrycopy_install() == 0) }
 

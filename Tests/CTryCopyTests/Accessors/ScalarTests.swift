@@ -3,7 +3,7 @@ import Glibc
 import TestSupport
 import Testing
 
-@Suite("Loads, stores and compare-exchanges", .timeLimit(.minutes(2)))
+@Suite("Loads, stores and compare-exchanges", .timeLimit(.minutes(10)))
 struct ScalarTests {
     init() throws { try #require(ctrycopy_install() == 0) }
 

@@ -3,7 +3,7 @@ import Glibc
 import Testing
 
 /// Each in a process of its own, whose handlers are its own.
-@Suite("Signals that no test can have from the kernel", .timeLimit(.minutes(2)))
+@Suite("Signals that no test can have from the kernel", .timeLimit(.minutes(10)))
 struct DeliveryTests {
     @Test("A fault of a load on its operand is its result")
     func ownFault() async {

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Each in a process of its own, whose handlers are its own.
-@Suite("Installing", .timeLimit(.minutes(2)))
+@Suite("Installing", .timeLimit(.minutes(10)))
 struct InstallTests {
     @Test("Without installing, a fault of an accessor kills")
     func notInstalled() async {

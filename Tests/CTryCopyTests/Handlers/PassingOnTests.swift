@@ -3,7 +3,7 @@ import Glibc
 import Testing
 
 /// Each in a process of its own, whose handlers are its own.
-@Suite("Faults that are somebody else's", .timeLimit(.minutes(2)))
+@Suite("Faults that are somebody else's", .timeLimit(.minutes(10)))
 struct PassingOnTests {
     @Test("The earlier handler gets a fault of other code as it came, and none of the accessors'")
     func earlierHandler() async {

@@ -7,7 +7,7 @@ import VMDirtyBitmap
 
 @testable import VMMemory
 
-@Suite("Access bitmaps", .timeLimit(.minutes(1)))
+@Suite("Access bitmaps", .timeLimit(.minutes(10)))
 struct AccessBitmapTests {
     /// Sixteen pages with the bits of an access bitmap of the test's own, for reading and writing alike.
     private final class Bits: GuestMemoryAccess, @unchecked Sendable {

@@ -4,7 +4,7 @@ import VMAddressSpace
 import VMDirtyBitmap
 import VMMemory
 
-@Suite("Compare and exchange", .timeLimit(.minutes(1)))
+@Suite("Compare and exchange", .timeLimit(.minutes(10)))
 struct CompareExchangeTests {
     private func check<Value: FixedWidthInteger & BitwiseCopyable>(
         _ memory: GuestMemory, at raw: UInt64, _ old: Value, _ new: Value

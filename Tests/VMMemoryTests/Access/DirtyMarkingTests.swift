@@ -6,7 +6,7 @@ import VMDirtyBitmap
 import VMHost
 import VMMemory
 
-@Suite("What accesses mark as written", .timeLimit(.minutes(1)))
+@Suite("What accesses mark as written", .timeLimit(.minutes(10)))
 struct DirtyMarkingTests {
     /// Every kind of write, of two bytes or more at an address.
     private static let writes: [(name: String, body: @Sendable (GuestMemory, GuestAddress) throws -> Void)] = [

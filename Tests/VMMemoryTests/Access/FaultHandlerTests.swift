@@ -5,7 +5,7 @@ import VMAddressSpace
 import VMMemory
 
 /// Each in a process of its own, whose handlers are its own.
-@Suite("Handlers of faults", .timeLimit(.minutes(2)))
+@Suite("Handlers of faults", .timeLimit(.minutes(10)))
 struct FaultHandlerTests {
     @Test("A handler that came later is behind them once they are installed again")
     func again() async {

@@ -3,7 +3,7 @@ import VMAddressSpace
 import VMMemory
 
 /// What holds for every kind of memory.
-@Suite("The contract of guest memory", .timeLimit(.minutes(3)))
+@Suite("The contract of guest memory", .timeLimit(.minutes(10)))
 struct GuestMemoryContractTests {
     @Test("Fresh memory is zero, all of it", arguments: AccessMemoryKind.allCases)
     func zero(_ kind: AccessMemoryKind) throws {

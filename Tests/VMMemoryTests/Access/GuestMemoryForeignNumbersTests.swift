@@ -5,7 +5,7 @@ import VMDirtyBitmap
 import VMMemory
 
 /// Addresses and lengths that come from a guest can be anything: nothing may trap, whatever they are.
-@Suite("Guest memory and numbers out of all range", .timeLimit(.minutes(3)))
+@Suite("Guest memory and numbers out of all range", .timeLimit(.minutes(10)))
 struct GuestMemoryForeignNumbersTests {
     private static let edges: [UInt64] = [
         0, 1, 8, 0xfff, 0x1000, 0x1001, 0x4000, 0x8000, 0x1_0000, 0x1_1000, 1 << 32, 1 << 47, 1 << 52, 1 << 63, .max,

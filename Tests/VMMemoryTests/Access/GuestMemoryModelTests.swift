@@ -4,7 +4,7 @@ import VMAddressSpace
 import VMMemory
 
 /// Random accesses to every kind of memory, beside the same ones to an array of bytes.
-@Suite("Guest memory beside a model", .timeLimit(.minutes(3)))
+@Suite("Guest memory beside a model", .timeLimit(.minutes(10)))
 struct GuestMemoryModelTests {
     @Test("Any accesses do to any memory what they do to an array", arguments: AccessMemoryKind.allCases)
     func model(_ kind: AccessMemoryKind) throws {

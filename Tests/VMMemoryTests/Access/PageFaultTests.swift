@@ -4,7 +4,7 @@ import Testing
 import VMAddressSpace
 import VMMemory
 
-@Suite("What a backing may answer to a page fault", .timeLimit(.minutes(1)))
+@Suite("What a backing may answer to a page fault", .timeLimit(.minutes(10)))
 struct PageFaultTests {
     /// Four pages at 0x1000 that become accessible one by one, as they are asked for.
     private func makeLazy() throws -> (memory: GuestMemory, pages: AccessPages) {

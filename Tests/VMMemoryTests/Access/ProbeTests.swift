@@ -4,7 +4,7 @@ import Testing
 import VMAddressSpace
 import VMMemory
 
-@Suite("Probing memory", .timeLimit(.minutes(1)))
+@Suite("Probing memory", .timeLimit(.minutes(10)))
 struct ProbeTests {
     private func makeMemory(_ protections: [CInt]) throws -> GuestMemory {
         let pages = try AccessPages(pages: protections.count)

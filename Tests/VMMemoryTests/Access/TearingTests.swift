@@ -5,7 +5,7 @@ import VMAddressSpace
 import VMMemory
 
 /// Two threads at the same few bytes, one of which writes nothing but all zeros and all ones.
-@Suite("Aligned values are never torn", .timeLimit(.minutes(2)))
+@Suite("Aligned values are never torn", .timeLimit(.minutes(10)))
 struct TearingTests {
     private typealias Value = FixedWidthInteger & UnsignedInteger & BitwiseCopyable & Sendable
 

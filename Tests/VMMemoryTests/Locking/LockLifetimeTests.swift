@@ -5,7 +5,7 @@ import Testing
 import VMAddressSpace
 import VMMemory
 
-@Suite("Locks and changes of the map", .timeLimit(.minutes(1)))
+@Suite("Locks and changes of the map", .timeLimit(.minutes(10)))
 struct LockLifetimeTests {
     @Test("A lock outlives the region's place in the map, and keeps its memory")
     func removed() throws {

@@ -3,7 +3,7 @@ import Testing
 import VMAddressSpace
 import VMMemory
 
-@Suite("Locks that fail", .timeLimit(.minutes(1)))
+@Suite("Locks that fail", .timeLimit(.minutes(10)))
 struct LockingFailureTests {
     /// Regions `a`, `b` and `c` of one page each, the last of which refuses one of the calls.
     private func makeMemory(

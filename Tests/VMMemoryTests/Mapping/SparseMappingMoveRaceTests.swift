@@ -7,7 +7,7 @@ import VMAddressSpace
 
 private let page: UInt64 = 4096
 
-@Suite("Moving pages while other threads are at work", .timeLimit(.minutes(2)))
+@Suite("Moving pages while other threads are at work", .timeLimit(.minutes(10)))
 struct SparseMappingMoveRaceTests {
     /// Two reservations, the first with `pages` pages of anonymous memory whose first word is 1 more than their number.
     private func makePair(pages: Int) throws -> (SparseMapping, SparseMapping) {

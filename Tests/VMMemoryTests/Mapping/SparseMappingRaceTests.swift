@@ -7,7 +7,7 @@ import VMAddressSpace
 
 private let page: UInt64 = 4096
 
-@Suite("Sparse mappings with many threads", .timeLimit(.minutes(2)))
+@Suite("Sparse mappings with many threads", .timeLimit(.minutes(10)))
 struct SparseMappingRaceTests {
     @Test("No thread's mmap is given an address in the reservation while it changes")
     func noHoles() throws {

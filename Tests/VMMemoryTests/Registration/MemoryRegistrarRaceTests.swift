@@ -5,7 +5,7 @@ import VMAddressSpace
 
 @testable import VMMemory
 
-@Suite("A registrar raced by several threads", .timeLimit(.minutes(3)))
+@Suite("A registrar raced by several threads", .timeLimit(.minutes(10)))
 struct MemoryRegistrarRaceTests {
     private let chunk: UInt64 = 2 << 20
 

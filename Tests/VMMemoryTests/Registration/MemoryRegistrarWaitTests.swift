@@ -5,7 +5,7 @@ import Testing
 import VMAddressSpace
 import VMMemory
 
-@Suite("Who waits for whom", .timeLimit(.minutes(2)))
+@Suite("Who waits for whom", .timeLimit(.minutes(10)))
 struct MemoryRegistrarWaitTests {
     /// What a test's threads count.
     private final class Count: Sendable {
