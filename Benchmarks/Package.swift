@@ -17,8 +17,8 @@ let package = Package(
         .executableTarget(
             name: "VMMBench",
             dependencies: [
-                "BenchmarkSupport", "CAllocationCounter", "CBaseline", vmm("VMBoot"), vmm("VMDevices"),
-                vmm("VMMachine"),
+                "BenchmarkSupport", "CAllocationCounter", "CBaseline", vmm("VMAddressSpace"), vmm("VMBoot"),
+                vmm("VMDevices"), vmm("VMMachine"), vmm("VMMemory"), vmm("VMRegions"),
             ]),
 
         // What the memory layer is compared with.

@@ -36,4 +36,20 @@ int baseline_wait(struct baseline_machine *machine);
 
 void baseline_destroy(struct baseline_machine *machine);
 
+/* A VM that has memory slots and nothing else. */
+struct baseline_slots;
+
+/* A slot's place in the guest and on the host. */
+struct baseline_slot {
+    uint64_t guest_address;
+    uint64_t host_address;
+    uint64_t size; /* bytes */
+    bool is_read_only;
+};
+
+struct baseline_slots *baseline_slots_create(void);
+void baseline_slots_add(struct baseline_slots *slots, uint32_t number, struct baseline_slot slot);
+void baseline_slots_remove(struct baseline_slots *slots, uint32_t number, struct baseline_slot slot);
+void baseline_slots_destroy(struct baseline_slots *slots);
+
 #endif

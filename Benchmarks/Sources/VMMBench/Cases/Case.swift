@@ -20,7 +20,7 @@ struct Case: Sendable {
     let measure: @Sendable (Inputs) throws -> [Measurement]
 
     static let all = [
-        createToFirstExit, portIOExit, portIOExitInstructions, runHello, spinMemory, allocationsPerExit,
+        createToFirstExit, portIOExit, portIOExitInstructions, runHello, spinMemory, allocationsPerExit, memorySlots,
     ]
 }
 
