@@ -12,8 +12,14 @@ struct InspectionText: CustomStringConvertible {
     var description: String {
         let policy = inspection.policy.rawValue
         var lines = ["vmm: guest memory: \(policy) regions in \(inspection.addressWidth)-bit addresses"]
-        if inspection.orphanCount > 0 { lines.append("  \(inspection.orphanCount) regions could not be removed yet") }
-        if inspection.isUnfinished { lines.append("  a change that failed has still to be taken back") }
+        for orphan in inspection.orphans {
+            lines.append("  region \(orphan.id) \"\(orphan.name)\" could not be removed yet".escapingControlCharacters)
+        }
+        if let change = inspection.unfinished {
+            let text =
+                "  a change has still to be taken back: \(change.failure); going back failed: \(change.restoring)"
+            lines.append(text.escapingControlCharacters)
+        }
         lines += section("regions", regions)
         lines += section("view", view)
         lines += section("backings", backings)

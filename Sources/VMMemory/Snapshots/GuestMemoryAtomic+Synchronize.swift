@@ -20,26 +20,67 @@ extension GuestMemoryAtomic {
     /// another is not noticed to be its own: it waits for that for ever.
     /// - Throws: `SnapshotHeldByCaller` where the calling thread took such a snapshot, and nobody has dropped it.
     public func synchronize() throws(SnapshotHeldByCaller) {
-        var pause = Pause()
-        // Each for itself: at no time need all be clear.
-        for reader in try earlierReaders() {
-            while reader.isHeld { pause.wait() }
+        _ = try synchronize(until: .distantFuture)
+    }
+
+    /// The same, for no longer than a timeout. With one of zero it only looks.
+    /// - Returns: whether all those snapshots have been dropped.
+    public func synchronize(waitingUpTo timeout: Duration) throws(SnapshotHeldByCaller) -> Bool {
+        try synchronize(until: .now.advanced(by: timeout))
+    }
+
+    /// Readers that a call gave up on are waited for by the next ones before those begin a new tag: so there are never
+    /// readers with many different ones (`SnapshotWord.precedes`), however often calls give up.
+    private func synchronize(until deadline: MonotonicTime) throws(SnapshotHeldByCaller) -> Bool {
+        let left = changes.withLock(\.readersLeft)
+        if !left.isEmpty {
+            try beginWaiting { _, _ in }
+            guard left.wait(until: deadline).isEmpty else { return false }
+            changes.withLock { changes in changes.readersLeft.removeAll { !$0.isHeld } }
         }
+        let rest = try earlierReaders().wait(until: deadline)
+        if !rest.isEmpty { changes.withLock { $0.readersLeft += rest } }
         SnapshotReclaimer.reclaim()
+        return rest.isEmpty
     }
 
     private func earlierReaders() throws(SnapshotHeldByCaller) -> [HeldSlot] {
-        let begun = SnapshotReclaimer.withRetired(by: owner) { retired -> (pointers: [UInt], now: SnapshotWord)? in
-            let word = SnapshotWord(rawValue: current.load(ordering: .relaxed))
-            let pointers = retired + [word.pointer]
-            guard !ReaderSlots.callerHolds(where: { pointers.contains($0.pointer) }) else { return nil }
+        let (pointers, now) = try beginWaiting { word, pointers in
             current.store(word.next.rawValue, ordering: .releasing)
             return (pointers, word.next)
         }
-        guard let (pointers, now) = begun else { throw SnapshotHeldByCaller() }
         // Those who took their snapshot before are in their slots now.
         ProcessBarrier.heavy()
         return ReaderSlots.held { pointers.contains($0.pointer) && $0.precedes(now) }
+    }
+
+    /// Calls `body` with the word in force and the addresses of all maps that may be read. No map is replaced meanwhile.
+    private func beginWaiting<Result>(
+        _ body: (SnapshotWord, [UInt]) -> Result
+    ) throws(SnapshotHeldByCaller) -> Result {
+        let result = SnapshotReclaimer.withRetired(by: owner) { retired -> Result? in
+            let word = SnapshotWord(rawValue: current.load(ordering: .relaxed))
+            let pointers = retired + [word.pointer]
+            guard !ReaderSlots.callerHolds(where: { pointers.contains($0.pointer) }) else { return nil }
+            return body(word, pointers)
+        }
+        guard let result else { throw SnapshotHeldByCaller() }
+        return result
+    }
+}
+
+extension [HeldSlot] {
+    /// Waits until no slot has its word any more. Each for itself: at no time need all be clear.
+    /// - Returns: those that still have at the deadline.
+    fileprivate func wait(until deadline: MonotonicTime) -> [HeldSlot] {
+        var pause = Pause()
+        for (index, reader) in enumerated() {
+            while reader.isHeld {
+                guard .now < deadline else { return self[index...].filter(\.isHeld) }
+                pause.wait()
+            }
+        }
+        return []
     }
 }
 

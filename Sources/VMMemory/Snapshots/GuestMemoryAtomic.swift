@@ -26,6 +26,8 @@ public final class GuestMemoryAtomic<Map: AnyObject & Sendable>: Sendable {
         var isLocked = false
         var listeners: [(id: UInt64, body: @Sendable (Map, UInt64) -> Void)] = []
         var nextListener: UInt64 = 0
+        /// Readers that a `synchronize` gave up waiting for.
+        var readersLeft: [HeldSlot] = []
     }
 
     /// - Parameter map: the first map, of generation 0.

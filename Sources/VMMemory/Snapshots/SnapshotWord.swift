@@ -29,8 +29,8 @@ struct SnapshotWord {
 
     /// Whether its tag came before that of another word of the same `GuestMemoryAtomic`.
     ///
-    /// Tags wrap around, but those in use at one time are close together: only `synchronize` begins a new one, and it
-    /// does not return before the readers with older ones have gone. It would take 32,768 threads in it at once.
+    /// Tags wrap around, but those in use at one time are close together: only `synchronize` begins a new one, and not
+    /// while there are readers that an earlier call gave up on. It would take 32,768 threads in it at once.
     func precedes(_ other: SnapshotWord) -> Bool {
         Int(bitPattern: (tag &- other.tag) << Self.tagShift) < 0
     }

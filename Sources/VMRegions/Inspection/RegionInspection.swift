@@ -52,6 +52,20 @@ public struct RegionInspection: Hashable, Sendable, Codable {
         public let dirtyPageCount: UInt64
     }
 
+    /// A region without a handle.
+    public struct Orphan: Hashable, Sendable, Codable {
+        public let id: RegionID
+        public let name: String
+    }
+
+    /// A change that could not be taken back.
+    public struct UnfinishedChange: Hashable, Sendable, Codable {
+        /// Why it failed.
+        public let failure: String
+        /// Why it could not be taken back the last time.
+        public let restoring: String
+    }
+
     public let addressWidth: Int
     public let policy: OverlapPolicy
     /// By where they start; those that start together, the oldest first.
@@ -61,10 +75,11 @@ public struct RegionInspection: Hashable, Sendable, Codable {
     /// In the order in which they were first used.
     public let backings: [Backing]
     public let partitions: [PartitionInspection]
-    /// How many regions have lost their handles and could not be removed yet.
-    public let orphanCount: Int
-    /// Whether a change that failed has still to be taken back.
-    public let isUnfinished: Bool
+    /// The regions that have lost their handles and could not be removed yet, the oldest first. It is tried again and again.
+    public let orphans: [Orphan]
+    /// A change that failed and has still to be taken back, which is tried again and again; nil where there is none. The
+    /// guest may stand still until then.
+    public let unfinished: UnfinishedChange?
     public let counters: RegionCounters
 }
 

@@ -54,7 +54,8 @@ public enum RegionManagerError: Error, CustomStringConvertible {
     case memoryMap(RegionMapError)
     /// An operation failed; what was done before it has been undone, and all is as it was.
     case failed(ChangeFailure)
-    /// An operation failed, and so did undoing those before it. The rest of that is done before anything else is.
+    /// An operation failed, and so did undoing those before it. That is tried again, at least once a second, and before
+    /// anything else is done. Until it succeeds, partitions may keep their processors out: the guest then stands still.
     case notRestored(ChangeFailure, restoring: ChangeFailure)
     /// A partition could not be shown the memory there is, and has none; or it was not taken away, and it has all.
     case partition(String, PartitionError)
@@ -62,6 +63,8 @@ public enum RegionManagerError: Error, CustomStringConvertible {
     case addressSpace(bits: Int, HostMemoryError)
     /// The handlers that make faults of guest memory errors cannot be installed.
     case faultHandlers(Errno)
+    /// A partition, or a listener of the memory map, asks for a change while it is told of one. Nothing has changed.
+    case withinChange
     /// The manager is gone, and its regions with it.
     case managerGone
 
@@ -75,11 +78,13 @@ public enum RegionManagerError: Error, CustomStringConvertible {
         case .memoryMap(let error): "\(error)"
         case .failed(let failure): "\(failure); everything is as it was before"
         case .notRestored(let failure, let restoring):
-            "\(failure); and going back failed: \(restoring); it is tried again before the next change"
+            "\(failure); and going back failed: \(restoring); "
+                + "it is tried again every second, and the guest may stand still until it succeeds"
         case .partition(let name, let error): "the memory of partition \"\(name)\" stays as it was: \(error)"
         case .addressSpace(let bits, let error):
             "cannot reserve addresses for guest-physical memory of \(bits) bits: \(error)"
         case .faultHandlers(let errno): "\(GuestRAMError.faultHandlers(errno))"
+        case .withinChange: "a change of regions cannot be made from within another"
         case .managerGone: "the manager of this region is gone"
         }
     }

@@ -1,7 +1,8 @@
 import Synchronization
 import VMAddressSpace
 
-/// A region of a manager. It is removed when its handle goes, by and by: who has to wait for that calls `teardown()`.
+/// A region of a manager. It is removed when its handle goes, by and by: once its pages are unlocked, and nobody reads an
+/// older memory map. Who has to wait for that calls `teardown()`.
 ///
 /// It is a class because who has regions has several, and keeps them in arrays.
 ///
@@ -29,7 +30,8 @@ public final class RegionHandle: Sendable {
 
     deinit {
         guard !isRemoved.load(ordering: .relaxed), let manager else { return }
-        manager.queue.enqueue { [id] in manager.assumeIsolated { $0.removeDropped(id) } }
+        // Not kept: with a manager that goes, the region has gone.
+        manager.queue.enqueue { [id, weak manager] in manager?.assumeIsolated { $0.removeDropped(id) } }
     }
 
     /// Maps the region, or changes how it is mapped.

@@ -1,6 +1,17 @@
 import VMAddressSpace
 
 extension RegionManager {
+    /// Gives guest-physical addresses fewer bits than are reserved: for whoever learns late what the guest's processors
+    /// can address.
+    /// - Throws: `RegionManagerError.region`: `beyondAddressWidth` where there is a region above; nothing has changed then.
+    public func limitAddresses(to bits: Int) throws(RegionManagerError) {
+        do throws(RegionError) {
+            try planner.limitAddresses(to: bits)
+        } catch {
+            throw .region(error)
+        }
+    }
+
     /// Makes a region, which is not mapped yet and has no memory.
     /// - Parameters:
     ///   - name: for people.
@@ -21,7 +32,7 @@ extension RegionManager {
         do throws(RegionManagerError) {
             var changes: [RegionUpdate.Change] = []
             for (definition, id) in zip(definitions, ids) { changes += definition.changes(id) }
-            try make(try planned(changes))
+            try make(changes)
         } catch {
             for id in ids { planner.discard(id) }
             throw error
@@ -34,12 +45,12 @@ extension RegionManager {
     /// - Throws: `RegionManagerError`; nothing has changed then.
     public func apply(_ update: RegionUpdate) throws(RegionManagerError) {
         for region in update.regions where !region.belongs(to: self) { throw .foreignRegion(region.id) }
-        try make(try planned(update.changes))
+        try make(update.changes)
         for region in update.regions where planner.region(region.id) == nil { region.noteRemoval() }
     }
 
     /// The changes as a planner knows them: it has a number for each backing.
-    private func planned(_ changes: [RegionUpdate.Change]) throws(RegionManagerError) -> [RegionChange] {
+    func planned(_ changes: [RegionUpdate.Change]) throws(RegionManagerError) -> [RegionChange] {
         var planned: [RegionChange] = []
         planned.reserveCapacity(changes.count)
         for change in changes {
@@ -63,7 +74,7 @@ extension RegionManager {
     /// - Parameter timeout: nil for as long as it takes.
     func tearDown(_ region: RegionHandle, waitingUpTo timeout: Duration?) throws(RegionManagerError) {
         // Longer than any machine runs.
-        try make([.remove(region.id)], waitingUpTo: timeout ?? .seconds(1 << 32))
+        try make([.plain(.remove(region.id))], waitingUpTo: timeout ?? .seconds(1 << 32))
         region.noteRemoval()
     }
 }

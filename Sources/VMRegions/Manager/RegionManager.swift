@@ -25,7 +25,7 @@ import VMMemory
 public actor RegionManager {
     /// The guest's memory, for devices and loaders.
     public nonisolated let memory: GuestMemory
-    /// How many bits guest-physical addresses have.
+    /// How many bits of guest-physical addresses are reserved on the host.
     public nonisolated let addressWidth: Int
     let queue = RegionQueue()
     nonisolated let space: GuestSpace
@@ -34,10 +34,13 @@ public actor RegionManager {
     private var numbers: [ObjectIdentifier: BackingID] = [:]
     var partitions: [any Partition] = []
     public internal(set) var counters = RegionCounters()
-    /// A change that failed, and could not be taken back all the way.
-    private var unfinished: (execution: PlanExecution, failure: ChangeFailure)?
+    /// A change that failed, and could not be taken back all the way; and why.
+    private(set) var unfinished: (execution: PlanExecution, failure: ChangeFailure, restoring: ChangeFailure)?
     /// Regions without a handle that could not be removed when it was dropped.
     private var orphans: Set<RegionID> = []
+    /// Whether partitions and listeners are being called, which can ask for nothing meanwhile.
+    private var isCallingOut = false
+    var retries = Retries()
     /// How long a change waits for pages that are locked.
     public var lockTimeout = Duration.seconds(10)
 
@@ -69,6 +72,7 @@ public actor RegionManager {
     }
 
     deinit {
+        if retries.isPending { queue.cancelLater() }
         let ranges = Array(space.memory.regionMap.regions.lazy.map(\.range).merged())
         var isAllGone = unfinished == nil
         for partition in partitions where (try? partition.unmapAll(ranges)) == nil { isAllGone = false }
@@ -79,7 +83,8 @@ public actor RegionManager {
     public nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
 
     /// Calls `body` with the manager, on the calling thread, once all earlier requests are done: for code that is not
-    /// `async`. It must not be called by a partition, or within another such call.
+    /// `async`. Within another such call it calls `body` at once. Partitions, and listeners of the memory map, must not
+    /// call it: of what they ask for on the thread that called them, changes are refused (`withinChange`).
     public nonisolated func withTurn<Result: Sendable>(
         _ body: @Sendable (isolated RegionManager) throws(RegionManagerError) -> Result
     ) throws(RegionManagerError) -> Result {
@@ -100,7 +105,7 @@ public actor RegionManager {
         guard !partitions.contains(where: { $0 === partition }) else { return }
         let mappings = inForce.map(space.partitionMapping)
         do throws(PartitionError) {
-            try partition.mapAll(mappings)
+            try callingOut { () throws(PartitionError) in try partition.mapAll(mappings) }
         } catch {
             throw .partition(partition.name, error)
         }
@@ -112,22 +117,17 @@ public actor RegionManager {
     public func removePartition(_ partition: any Partition) throws(RegionManagerError) {
         try finishUnwinding()
         guard let index = partitions.firstIndex(where: { $0 === partition }) else { return }
+        let ranges = Array(inForce.map(\.range).merged())
         do throws(PartitionError) {
-            try partition.unmapAll(Array(inForce.map(\.range).merged()))
+            try callingOut { () throws(PartitionError) in try partition.unmapAll(ranges) }
         } catch {
             throw .partition(partition.name, error)
         }
         partitions.remove(at: index)
     }
 
-    /// Marks the pages as written that a partition's dirty log says were. A partition may call it at any time, also within
-    /// a change: until it is to `map`, the log is about the memory that was there before, then about what is there after.
-    /// - Parameters:
-    ///   - words: a bit for each page, the first in the lowest bit of the first word.
-    ///   - range: guest-physical; where it has no memory, bits are passed over.
-    public nonisolated func mergeDirtyLog(_ words: UnsafeBufferPointer<UInt64>, of range: MemoryRange) {
-        space.shown.withLock(\.self).mergeDirtyLog(words, of: range)
-    }
+    /// Where partitions say which pages were written.
+    public nonisolated var dirtyLog: DirtyLogSink { DirtyLogSink(space: space) }
 
     /// The memory that the guest sees.
     private var inForce: [BackedPiece] {
@@ -141,12 +141,13 @@ public actor RegionManager {
 
     /// Plans changes and carries them out, all or nothing.
     /// - Parameter timeout: nil for `lockTimeout`.
-    func make(_ changes: [RegionChange], waitingUpTo timeout: Duration? = nil) throws(RegionManagerError) {
+    func make(_ changes: [RegionUpdate.Change], waitingUpTo timeout: Duration? = nil) throws(RegionManagerError) {
         try finishUnwinding()
         removeOrphans()
         // That may have failed, too.
         try finishUnwinding()
-        try makeNow(changes, waitingUpTo: timeout)
+        // Only now: with each change, backings that nothing uses lose their numbers.
+        try makeNow(try planned(changes), waitingUpTo: timeout)
     }
 
     private func makeNow(_ changes: [RegionChange], waitingUpTo timeout: Duration?) throws(RegionManagerError) {
@@ -168,7 +169,7 @@ public actor RegionManager {
             throw .memoryMap(error)
         }
         do throws(ChangeFailure) {
-            try execution.run()
+            try callingOut { () throws(ChangeFailure) in try execution.run() }
         } catch {
             planner.undo(plan)
             counters.failed += 1
@@ -182,18 +183,27 @@ public actor RegionManager {
         _ execution: inout PlanExecution, after failure: ChangeFailure
     ) throws(RegionManagerError) {
         do throws(ChangeFailure) {
-            try execution.unwind()
+            try callingOut { () throws(ChangeFailure) in try execution.unwind() }
         } catch {
-            unfinished = (execution, failure)
+            unfinished = (execution, failure, error)
+            retryLater()
             throw .notRestored(failure, restoring: error)
         }
     }
 
     /// Goes on with taking back what failed before.
-    private func finishUnwinding() throws(RegionManagerError) {
+    /// - Throws: also where a change is under way.
+    func finishUnwinding() throws(RegionManagerError) {
+        guard !isCallingOut else { throw .withinChange }
         guard var unfinished else { return }
         self.unfinished = nil
         try unwind(&unfinished.execution, after: unfinished.failure)
+    }
+
+    private func callingOut<Failure: Error>(_ body: () throws(Failure) -> Void) throws(Failure) {
+        isCallingOut = true
+        defer { isCallingOut = false }
+        try body()
     }
 
     /// Whether a change that failed could not be taken back all the way yet.
@@ -225,15 +235,14 @@ public actor RegionManager {
 
     // MARK: Handles that were dropped
 
-    /// Removes a region whose handle is gone; where that fails, tries again with each later change.
+    /// Removes a region whose handle is gone; where that fails, it is tried again later.
     func removeDropped(_ id: RegionID) {
         guard planner.region(id) != nil else { return }
         orphans.insert(id)
-        guard (try? finishUnwinding()) != nil else { return }
-        removeOrphans()
+        settle()
     }
 
-    private func removeOrphans() {
+    func removeOrphans() {
         for id in orphans {
             guard planner.region(id) == nil || (try? makeNow([.remove(id)], waitingUpTo: .zero)) != nil else {
                 if isUnfinished { return }
@@ -243,5 +252,8 @@ public actor RegionManager {
         }
     }
 
-    var orphanCount: Int { orphans.count }
+    var hasOrphans: Bool { !orphans.isEmpty }
+
+    /// The regions without a handle that could not be removed yet, the oldest first.
+    var orphanedRegions: [Region] { orphans.sorted().compactMap { planner.region($0) } }
 }

@@ -1,3 +1,4 @@
+import Glibc
 import KVM
 import TestSupport
 import Testing
@@ -93,7 +94,7 @@ import VMRegions
             }
             return State(
                 slots: vm.slots, regions: inspection.regions, view: inspection.view,
-                dirty: inspection.backings.map { Int($0.dirtyPageCount) }, isUnfinished: inspection.isUnfinished,
+                dirty: inspection.backings.map { Int($0.dirtyPageCount) }, isUnfinished: inspection.unfinished != nil,
                 published: published, contents: contents)
         }
     }
@@ -210,7 +211,8 @@ import VMRegions
             guest.vm.fail(call..<1000)
             guard let error = guest.failure(of: update) else { break }
             let isRestored = if case .failed = error { true } else { false }
-            #expect(try guest.manager.withTurn { $0.inspect() }.isUnfinished != isRestored, "call \(call): \(error)")
+            let isUnfinished = try guest.manager.withTurn { $0.inspect() }.unfinished != nil
+            #expect(isUnfinished != isRestored, "call \(call): \(error)")
             if isRestored {
                 #expect(try guest.state() == before)
             } else {
@@ -229,5 +231,26 @@ import VMRegions
             call += 1
         }
         #expect(unfinished > 0 || call < 3)
+    }
+
+    @Test("A guest that is kept out because undoing failed runs again, unasked, once that can be made good")
+    func unasked() throws {
+        let guest = try Guest()
+        _ = try guest.add("ram", 0..<64)
+        let rom = try guest.add("rom", 16..<20, priority: 1, isAnonymous: false, nil)
+        var update = RegionUpdate()
+        update.map(rom, MapParameters(isWritable: false))
+        let before = try guest.state()
+        // The slot of the RAM goes, and nothing comes.
+        guest.vm.fail(1..<1000)
+        guard case .notRestored = guest.failure(of: update) else {
+            Issue.record("not what was to fail")
+            return
+        }
+        #expect(guest.vm.isQuiesced)
+        guest.vm.fail(0..<0)
+        for _ in 0..<20_000 where guest.vm.isQuiesced { usleep(1000) }
+        #expect(!guest.vm.isQuiesced && guest.vm.slots == before.slots)
+        #expect(try guest.state() == before)
     }
 }

@@ -173,6 +173,48 @@ struct SynchronizeTests {
         }
     }
 
+    @Test("With a timeout it waits no longer, and tells whether all have gone")
+    func timeout() throws {
+        let cage = CanaryCage(capacity: 8)
+        let memory = Memory(cage.makeMap())
+        #expect(try memory.synchronize(waitingUpTo: .zero))
+        try SnapshotHolder.with(memory) { holder throws in
+            memory.update { $0.makeNext() }
+            #expect(try !memory.synchronize(waitingUpTo: .zero))
+            let start = MonotonicTime.now
+            #expect(try !memory.synchronize(waitingUpTo: .milliseconds(20)))
+            #expect(MonotonicTime.now - start >= .milliseconds(20))
+            // Later readers are no matter, but earlier ones are, also those that a call gave up on.
+            let mine = BoxedSnapshot(memory)
+            #expect(throws: SnapshotHeldByCaller.self) { try memory.synchronize(waitingUpTo: .zero) }
+            #expect(mine.snapshot.withMap { $0.content } == 1)
+            holder.drop()
+        }
+        #expect(try memory.synchronize(waitingUpTo: .seconds(3600)))
+        #expect(try memory.synchronize(waitingUpTo: .zero))
+        #expect(cage.settles(at: 1))
+    }
+
+    @Test("However often it gives up on a reader, it goes on waiting for it and others", arguments: [false, true])
+    func givesUpOften(_ replacesMap: Bool) throws {
+        let cage = CanaryCage(capacity: 8)
+        let memory = Memory(cage.makeMap())
+        try SnapshotHolder.with(memory) { holder throws in
+            if replacesMap { memory.update { $0.makeNext() } }
+            // As many as would turn the order of the tags round.
+            var count = 0
+            for _ in 0..<40_000 where try memory.synchronize(waitingUpTo: .zero) { count += 1 }
+            #expect(count == 0)
+            let isDone = SharedNumber()
+            let thread = TestThread { isDone.value = (try? memory.synchronize()) == nil ? 2 : 1 }
+            #expect(staysFor(milliseconds: 30) { isDone.value == 0 })
+            holder.drop()
+            thread.join()
+            #expect(isDone.value == 1)
+        }
+        #expect(try memory.synchronize(waitingUpTo: .zero))
+    }
+
     @Test("It can be called while the map is locked")
     func whileLocked() throws {
         let cage = CanaryCage(capacity: 8)

@@ -45,13 +45,16 @@ final class SnapshotHolder: Sendable {
     }
 
     /// Calls `body` while a thread holds a snapshot of `memory`, unless `body` makes it drop that.
-    static func with<Map>(_ memory: GuestMemoryAtomic<Map>, _ body: (SnapshotHolder) -> Void) {
+    static func with<Map, Failure: Error>(
+        _ memory: GuestMemoryAtomic<Map>, _ body: (SnapshotHolder) throws(Failure) -> Void
+    ) throws(Failure) {
         let holder = SnapshotHolder()
         let thread = TestThread { holder.hold(memory) }
         holder.wait(for: .holding)
-        body(holder)
+        let result = Result { () throws(Failure) in try body(holder) }
         if !holder.hasDropped { holder.drop() }
         thread.join()
+        try result.get()
     }
 }
 

@@ -64,6 +64,20 @@ struct ConcurrencyTests {
         #expect(try guest.complaints() == [])
     }
 
+    @Test("A turn within a turn makes its changes at once")
+    func nestedTurns() throws {
+        let guest = try TestGuest()
+        let manager = guest.manager
+        let names = try manager.withTurn { outer throws(RegionManagerError) in
+            let first = try manager.withTurn { inner throws(RegionManagerError) in
+                try inner.addRegion("first", pages(16..<20))
+            }
+            let second = try outer.addRegion("second", pages(20..<24))
+            return [first, second].compactMap { outer.planner.region($0.id)?.name }
+        }
+        #expect(names == ["first", "second"])
+    }
+
     @Test("Readers see the memory before a change or after it, or none, while hundreds are made")
     func readers() throws {
         let guest = try TestGuest()

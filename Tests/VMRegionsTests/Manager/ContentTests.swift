@@ -65,11 +65,9 @@ struct ContentTests {
         try guest.add("new", 16..<24, priority: 1, of: new, nil)
         old.bitmap.clear()
         new.bitmap.clear()
-        let manager = guest.manager
+        let sink = guest.manager.dirtyLog
         let log: @Sendable (UInt64) -> Void = { bits in
-            withUnsafePointer(to: bits) { word in
-                manager.mergeDirtyLog(UnsafeBufferPointer(start: word, count: 1), of: pages(16..<24))
-            }
+            withUnsafePointer(to: bits) { sink.merge(UnsafeBufferPointer(start: $0, count: 1), of: pages(16..<24)) }
         }
         guest.partitions[0].onCall { call in
             switch call {
@@ -95,6 +93,25 @@ struct ContentTests {
         #expect(Array(old.bitmap.dirtyRuns()) == [] && Array(new.bitmap.dirtyRuns()) == [4..<5])
         log(0b1)
         #expect(Array(old.bitmap.dirtyRuns()) == [0..<1])
+    }
+
+    @Test("What a partition finds in its log while its manager goes is not lost")
+    func lastDirtyLog() throws {
+        let ram: RegionBacking
+        do {
+            let guest = try TestGuest()
+            ram = try guest.backing(.memfd, "ram", pages: 4)
+            try guest.add("ram", 16..<20, of: ram)
+            ram.bitmap.clear()
+            let sink = guest.manager.dirtyLog
+            guest.partitions[0].onCall { call in
+                guard call == "unmap" else { return }
+                withUnsafePointer(to: 0b0110 as UInt64) { word in
+                    sink.merge(UnsafeBufferPointer(start: word, count: 1), of: pages(16..<20))
+                }
+            }
+        }
+        #expect(Array(ram.bitmap.dirtyRuns()) == [1..<3])
     }
 
     @Test("A shared file at two places is the same memory at both")

@@ -1,3 +1,4 @@
+import Glibc
 import TestSupport
 import Testing
 import VMAddressSpace
@@ -48,6 +49,26 @@ struct FailureTests {
         #expect(try GuestState(guest) != before)
     }
 
+    @Test("What could not be taken back is soon, without any request", arguments: [1, 20])
+    func retriedUnwinding(_ failureCount: Int) throws {
+        let guest = try TestGuest(retryingAfter: .microseconds(100))
+        try guest.add("ram", 16..<20, of: try guest.backing(.memfd, "ram", pages: 4))
+        let before = try GuestState(guest)
+        // begin, unmap, the host; and then the first step back, several times.
+        guest.log.start(failing: Set(2...2 + failureCount))
+        guard case .notRestored? = guest.failure(of: { $0.move(guest["ram"], to: GuestAddress(bytes(30))) }) else {
+            Issue.record("the change did not fail as it was to")
+            return
+        }
+        let deadline = Deadline(.seconds(30))
+        while guest.log.events.last != "publish 16..<20", !deadline.hasPassed { usleep(100) }
+        // The processors run again.
+        #expect(guest.log.events.suffix(2).contains("A end"))
+        #expect(guest.log.stepCount == 4 + failureCount)
+        #expect(try GuestState(guest) == before)
+        #expect(try guest.complaints() == [])
+    }
+
     /// Makes a step fail, and each step of going back.
     /// - Returns: false where there is no such step: the change is made then.
     private func fail(
@@ -82,8 +103,8 @@ struct FailureTests {
         let late = FakePartition("late", guest.log)
         try refuse(guest, failure) { manager throws(RegionManagerError) in try manager.addPartition(late) }
         try refuse(guest, failure) { manager throws(RegionManagerError) in try manager.removePartition(late) }
-        let isUnfinished = try guest.inTurn { manager throws(RegionManagerError) in manager.inspect().isUnfinished }
-        #expect(isUnfinished)
+        let unfinished = try guest.inTurn { manager throws(RegionManagerError) in manager.inspect().unfinished }
+        #expect(unfinished?.failure == "\(failure)")
     }
 
     private func refuse(

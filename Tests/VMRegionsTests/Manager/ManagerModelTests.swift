@@ -113,14 +113,12 @@ private struct ManagerTrial {
         let backings = backings
         do throws(RegionManagerError) {
             try guest.inTurn { manager throws(RegionManagerError) in
-                var numbered = changes
-                for index in changes.indices {
-                    guard case .addMapping(let id, var mapping) = changes[index] else { continue }
-                    let backing = backings[mapping.backing]
-                    mapping.backing = try backing.map(manager.number) ?? BackingID(rawValue: .max)
-                    numbered[index] = .addMapping(id, mapping)
-                }
-                try manager.make(numbered)
+                try manager.make(
+                    changes.map { change in
+                        guard case .addMapping(let id, let mapping) = change, let backing = backings[mapping.backing]
+                        else { return .plain(change) }
+                        return .addMapping(id, mapping, backing)
+                    })
             }
             return nil
         } catch {
@@ -143,7 +141,7 @@ private struct ManagerTrial {
                 bytes?.storeBytes(of: ~word, toByteOffset: 4088, as: UInt64.self)
                 let bit: UInt64 = 1 << UInt64(frame)
                 withUnsafePointer(to: bit) { log in
-                    guest.manager.mergeDirtyLog(UnsafeBufferPointer(start: log, count: 1), of: pages(0..<64))
+                    guest.manager.dirtyLog.merge(UnsafeBufferPointer(start: log, count: 1), of: pages(0..<64))
                 }
             }
             contents[page.backing]?[page.number] = word

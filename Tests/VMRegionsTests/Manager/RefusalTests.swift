@@ -3,6 +3,7 @@ import SystemPackage
 import TestSupport
 import Testing
 import VMAddressSpace
+import VMHost
 
 @testable import VMMemory
 @testable import VMRegions
@@ -55,6 +56,35 @@ struct RefusalTests {
         let counters = try guest.inTurn { manager throws(RegionManagerError) in manager.counters }
         #expect(counters.refused == refused + UInt64(changes.count) && counters.failed == 0)
         #expect(throws: RegionManagerError.self) { try guest.add("high", 1 << 20 - 1..<1 << 20 + 1) }
+    }
+
+    @Test("A partition that asks for a change while it is told of one")
+    func changeWithinChange() throws {
+        let guest = try TestGuest()
+        try guest.add("ram", 16..<20, of: try guest.backing(.memfd, "ram", pages: 4))
+        let (manager, late) = (guest.manager, FakePartition("late", guest.log))
+        let refusals = Monitor<[String]>([])
+        @Sendable func ask(
+            _ call: String, _ request: @Sendable (isolated RegionManager) throws(RegionManagerError) -> Void
+        ) {
+            do throws(RegionManagerError) {
+                try manager.withTurn(request)
+            } catch {
+                if case .withinChange = error { refusals.withLock { $0.append(call) } }
+            }
+        }
+        guest.partitions[0].onCall { call in
+            ask(call) { manager throws(RegionManagerError) in _ = try manager.addRegion("more", pages(40..<44)) }
+            ask(call) { manager throws(RegionManagerError) in try manager.apply(RegionUpdate()) }
+            ask(call) { manager throws(RegionManagerError) in try manager.addPartition(late) }
+            ask(call) { manager throws(RegionManagerError) in try manager.removePartition(late) }
+        }
+        try guest.apply { $0.move(guest["ram"], to: GuestAddress(bytes(30))) }
+        #expect(
+            refusals.withLock(\.self) == ["begin", "unmap", "map", "end"].flatMap { Array(repeating: $0, count: 4) })
+        guest.partitions[0].onCall { _ in }
+        #expect(late.pages.isEmpty)
+        #expect(try guest.complaints() == [])
     }
 
     @Test("A file that has become too short, and can be mapped once it is long again")

@@ -73,12 +73,27 @@ struct RegionQueueTests {
         }
     }
 
-    @Test("Where the host has no room for a thread, jobs are run by who asks for them, and in a turn at its end")
+    @Test("A turn within a turn is had at once, and does not end the outer one")
+    func nestedTurns() {
+        let queue = RegionQueue()
+        let seen = Monitor<[String]>([])
+        queue.withTurn {
+            queue.enqueue { seen.change { $0.append("job") } }
+            #expect(queue.withTurn { queue.withTurn { 3 } } == 3)
+            #expect(queue.isHeldByCaller)
+            usleep(10_000)
+            seen.change { $0.append("turn") }
+        }
+        #expect(seen.wait { $0.count == 2 ? $0 : nil } == ["turn", "job"])
+    }
+
+    @Test("Where the host has no room for a thread, jobs are left to who takes the next turn, before and after it")
     func noThread() {
         let queue = RegionQueue(stackSize: 1 << 48)
         let seen = Monitor<[String]>([])
-        queue.enqueue { seen.withLock { $0.append("at once") } }
-        #expect(seen.withLock(\.self) == ["at once"])
+        queue.enqueue { seen.withLock { $0.append("first") } }
+        // Who asks for it may be waited for by the job.
+        #expect(seen.withLock(\.self) == [])
         queue.withTurn {
             queue.enqueue {
                 seen.withLock { $0.append("later") }
@@ -86,7 +101,69 @@ struct RegionQueueTests {
             }
             seen.withLock { $0.append("in turn") }
         }
-        #expect(seen.withLock(\.self) == ["at once", "in turn", "later", "last"])
+        #expect(seen.withLock(\.self) == ["first", "in turn", "later", "last"])
+    }
+
+    @Test("Where the host has no room for a thread, a job is seen to by who waits for a turn after it")
+    func forsakenJob() {
+        let queue = RegionQueue(stackSize: 1 << 48)
+        let seen = Monitor<[String]>([])
+        let isStarted = SharedNumber()
+        // Each asks while the test has its turn, and in this order.
+        let before = TestThread {
+            while isStarted.value == 0 { usleep(100) }
+            queue.withTurn { seen.change { $0.append("turn") } }
+        }
+        let after = TestThread {
+            while isStarted.value < 2 { usleep(100) }
+            queue.withTurn { seen.change { $0.append("other turn") } }
+        }
+        queue.withTurn {
+            isStarted.value = 1
+            usleep(20_000)
+            queue.enqueue { seen.change { $0.append("job") } }
+            isStarted.value = 2
+            usleep(20_000)
+        }
+        before.join()
+        after.join()
+        #expect(seen.withLock(\.self) == ["turn", "job", "other turn"])
+    }
+
+    @Test("Where the host has no room for a thread, what is awaited happens all the same")
+    func awaitedWithoutThread() async throws {
+        actor Counter {
+            let queue = RegionQueue(stackSize: 1 << 48)
+            var count = 0
+            nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
+            func add() -> Int {
+                count += 1
+                return count
+            }
+        }
+        let counter = Counter()
+        #expect(await counter.add() == 1)
+        #expect(await counter.add() == 2)
+    }
+
+    @Test("What is to be run later waits for its time, and for its turn; only the last of it is kept")
+    func later() {
+        let queue = RegionQueue(idleTime: .zero)
+        let seen = Monitor<[String]>([])
+        let start = MonotonicTime.now
+        queue.runLater(after: .seconds(3600)) { seen.change { $0.append("never") } }
+        queue.enqueue { seen.change { $0.append("job") } }
+        queue.withTurn {
+            queue.runLater(after: .milliseconds(20)) { seen.change { $0.append("later") } }
+            usleep(40_000)
+            seen.change { $0.append("turn") }
+        }
+        #expect(seen.wait { $0.count == 3 ? $0 : nil } == ["job", "turn", "later"])
+        #expect(MonotonicTime.now - start >= .milliseconds(20))
+        queue.runLater(after: .milliseconds(5)) { seen.change { $0.append("cancelled") } }
+        queue.cancelLater()
+        usleep(20_000)
+        #expect(seen.withLock(\.count) == 3)
     }
 
     @Test("Turns and jobs of many threads are all run, and never two at once")

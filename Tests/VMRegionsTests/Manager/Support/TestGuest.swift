@@ -16,8 +16,13 @@ final class TestGuest {
     private var regions: [String: RegionHandle] = [:]
     private let listener: GuestMemoryAtomic<RegionMap>.Listener
 
-    /// - Parameter partitions: how many; they are called A, B and so on.
-    init(_ policy: OverlapPolicy = .layered, addressWidth: Int = 32, partitions count: Int = 1) throws {
+    /// - Parameters:
+    ///   - partitions: how many; they are called A, B and so on.
+    ///   - retryDelay: after which the manager tries again by itself what failed; usually longer than a test takes.
+    init(
+        _ policy: OverlapPolicy = .layered, addressWidth: Int = 32, partitions count: Int = 1,
+        retryingAfter retryDelay: Duration = .seconds(3600)
+    ) throws {
         let log = log
         manager = try RegionManager(addressWidth: addressWidth, policy: policy) { (step) throws(HostMemoryError) in
             guard log.step("host \(step.name) \(step.piece.range.frames)") else { return }
@@ -38,6 +43,7 @@ final class TestGuest {
         try inTurn { manager throws(RegionManagerError) in
             for partition in added { try manager.addPartition(partition) }
             manager.lockTimeout = .milliseconds(1)
+            manager.retries.firstDelay = retryDelay
         }
     }
 
@@ -95,6 +101,13 @@ final class TestGuest {
         } catch {
             return error
         }
+    }
+
+    /// Tries to make one change.
+    func failure(of change: (inout RegionUpdate) -> Void) -> RegionManagerError? {
+        var update = RegionUpdate()
+        change(&update)
+        return failure(of: update)
     }
 
     /// Makes one change.
