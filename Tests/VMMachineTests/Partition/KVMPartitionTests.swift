@@ -1,4 +1,6 @@
+import Glibc
 import KVM
+import TestSupport
 import Testing
 import VMAddressSpace
 import VMRegions
@@ -149,6 +151,37 @@ import VMRegions
         try partition.begin(again)
         try partition.unmap(again.unmapped)
         partition.end()
+        #expect(vm.slots == [slot(0..<16), slot(20..<64)])
+    }
+
+    @Test(
+        "A partition can be inspected while a change waits for a processor that is slow to leave the guest",
+        .timeLimit(.minutes(1)))
+    func inspectionWhileWaiting() throws {
+        let isWaiting = SharedNumber()
+        let isInspected = SharedNumber()
+        let vm = vm
+        let partition = KVMPartition(
+            vm, hasReadOnlyMemory: true,
+            gate: .init(
+                quiesce: {
+                    isWaiting.value = 1
+                    for _ in 0..<20_000 where isInspected.value == 0 { usleep(1000) }
+                    // Before the wait is over.
+                    isWaiting.value = 2
+                }, resume: {}), onDirtyPages: { _, _ in })
+        try partition.carryOut(change(map: [mapping(0..<64)]))
+        try onThreads([
+            { try partition.carryOut(change(unmap: [16..<20])) },
+            {
+                while isWaiting.value == 0 { usleep(1000) }
+                let known = (partition.slots.map(\.slot), partition.counters, partition.inspection.slots.count)
+                if isWaiting.value != 1 || known != ([slot(0..<64)], SlotCounters(slotsAdded: 1), 1) {
+                    throw PartitionError("seen late, or wrong: \(known)")
+                }
+                isInspected.value = 1
+            },
+        ])
         #expect(vm.slots == [slot(0..<16), slot(20..<64)])
     }
 

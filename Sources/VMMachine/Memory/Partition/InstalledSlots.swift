@@ -11,25 +11,22 @@ struct InstalledSlots: Sendable {
     private let gate: KVMPartition.ProcessorGate
     private let onDirtyPages: DirtyPageSink
     private(set) var isQuiesced = false
-    private(set) var layout = SlotLayout()
-    /// Of each slot of the layout.
-    private var ids: [MemorySlotID] = []
-    private(set) var counters = SlotCounters()
+    private let table: SlotTable
     /// Room for a dirty log.
     private var log: [UInt64] = []
 
     init(
-        _ calls: any MemorySlotCalls, _ gate: KVMPartition.ProcessorGate, onDirtyPages: @escaping DirtyPageSink
+        _ calls: any MemorySlotCalls, _ gate: KVMPartition.ProcessorGate, _ table: SlotTable,
+        onDirtyPages: @escaping DirtyPageSink
     ) {
         self.calls = calls
         self.gate = gate
+        self.table = table
         self.onDirtyPages = onDirtyPages
     }
 
-    /// The slots with their numbers, by ascending address.
-    var slots: [(id: MemorySlotID, slot: MemorySlot)] {
-        zip(ids, layout.slots).map { ($0, $1) }
-    }
+    /// What is in the kernel.
+    var layout: SlotLayout { table.withLock(\.layout) }
 
     // MARK: Processors
 
@@ -38,7 +35,7 @@ struct InstalledSlots: Sendable {
         guard !isQuiesced else { return }
         gate.quiesce()
         isQuiesced = true
-        counters.quiesces += 1
+        table.withLock { $0.counters.quiesces += 1 }
     }
 
     /// Lets the processors run, if they are kept out.
@@ -82,8 +79,7 @@ struct InstalledSlots: Sendable {
     /// Forgets them all, which no processor uses any more. What logs have is handed over as far as it can be read.
     mutating func abandon() {
         for slot in layout.slots { try? harvest(slot) }
-        layout = SlotLayout()
-        ids = []
+        table.withLock { $0.forget() }
     }
 
     /// Undoes as much as can be, the last first: what cannot be put back must not keep others out.
@@ -97,31 +93,31 @@ struct InstalledSlots: Sendable {
                 if slot.flags.contains(.logDirtyPages) { quiesce() }
                 try harvest(slot)
                 try remove(slot)
-                counters.stepsUndone += 1
+                countUndone()
             }
         }
         for slot in removed.reversed() {
             failure.undo { () throws(SlotFailure) in
                 try add(slot)
-                counters.stepsUndone += 1
+                countUndone()
             }
         }
         return failure
     }
 
-    private mutating func add(_ slot: MemorySlot) throws(SlotFailure) {
-        let id = try SlotFailure.wrap(.add, slot) { () throws(KVMError) in try calls.addMemorySlot(slot) }
-        ids.insert(id, at: layout.insert(slot))
-        counters.slotsAdded += 1
+    private func countUndone() {
+        table.withLock { $0.counters.stepsUndone += 1 }
     }
 
-    private mutating func remove(_ slot: MemorySlot) throws(SlotFailure) {
-        guard let index = layout.index(of: slot) else { return }
-        let id = ids[index]
+    private func add(_ slot: MemorySlot) throws(SlotFailure) {
+        let id = try SlotFailure.wrap(.add, slot) { () throws(KVMError) in try calls.addMemorySlot(slot) }
+        table.withLock { $0.insert(slot, id) }
+    }
+
+    private func remove(_ slot: MemorySlot) throws(SlotFailure) {
+        guard let id = table.withLock({ $0.id(of: slot) }) else { return }
         try SlotFailure.wrap(.remove, slot) { () throws(KVMError) in try calls.removeMemorySlot(id) }
-        ids.remove(at: index)
-        layout.remove(slot)
-        counters.slotsRemoved += 1
+        table.withLock { $0.remove(slot) }
     }
 
     // MARK: Dirty logs
@@ -130,14 +126,15 @@ struct InstalledSlots: Sendable {
     /// - Throws: nothing has changed then, unless the error says so.
     mutating func setLogging(_ isOn: Bool) throws(SlotFailure) {
         if !isOn { try harvest() }
-        for index in layout.slots.indices {
+        let slots = layout.slots
+        for (index, slot) in slots.enumerated() {
             do throws(SlotFailure) {
-                try setLogging(isOn, at: index)
+                try setLogging(isOn, of: slot)
             } catch {
                 var failure = error
-                for index in layout.slots.indices[..<index].reversed() {
+                for slot in slots[..<index].reversed() {
                     failure.undo { () throws(SlotFailure) in
-                        if try setLogging(!isOn, at: index) { counters.stepsUndone += 1 }
+                        if try setLogging(!isOn, of: slot.loggingDirtyPages(isOn)) { countUndone() }
                     }
                 }
                 throw failure
@@ -149,24 +146,21 @@ struct InstalledSlots: Sendable {
     /// Switches the logs of the slots that `other` has as well, but for that, as they are there.
     /// - Throws: some may have been switched then.
     mutating func setLogging(as other: SlotLayout) throws(SlotFailure) {
-        for index in layout.slots.indices {
-            let slot = layout.slots[index]
+        for slot in layout.slots {
             let isOn = !slot.flags.contains(.logDirtyPages)
             guard other.index(of: slot.loggingDirtyPages(isOn)) != nil else { continue }
             if !isOn { try harvest(slot) }
-            try setLogging(isOn, at: index)
+            try setLogging(isOn, of: slot)
         }
     }
 
     /// - Returns: whether that took a call.
     @discardableResult
-    private mutating func setLogging(_ isOn: Bool, at index: Int) throws(SlotFailure) -> Bool {
-        let slot = layout.slots[index]
+    private func setLogging(_ isOn: Bool, of slot: MemorySlot) throws(SlotFailure) -> Bool {
         let flags = slot.loggingDirtyPages(isOn).flags
-        guard flags != slot.flags else { return false }
-        let id = ids[index]
+        guard flags != slot.flags, let id = table.withLock({ $0.id(of: slot) }) else { return false }
         try SlotFailure.wrap(.setFlags, slot) { () throws(KVMError) in try calls.setMemorySlotFlags(id, flags) }
-        layout.setFlags(flags, at: index)
+        table.withLock { $0.setFlags(flags, of: slot) }
         return true
     }
 
@@ -181,8 +175,7 @@ struct InstalledSlots: Sendable {
     }
 
     private mutating func harvest(_ slot: MemorySlot) throws(SlotFailure) {
-        guard slot.flags.contains(.logDirtyPages), let index = layout.index(of: slot) else { return }
-        let id = ids[index]
+        guard slot.flags.contains(.logDirtyPages), let id = table.withLock({ $0.id(of: slot) }) else { return }
         let count = slot.dirtyLogWordCount
         if log.count < count { log = Array(repeating: 0, count: count) }
         let pages = try log.withUnsafeMutableBufferPointer { (room) throws(SlotFailure) in
@@ -192,6 +185,6 @@ struct InstalledSlots: Sendable {
             if pages > 0 { onDirtyPages(slot.range, UnsafeBufferPointer(words)) }
             return pages
         }
-        counters.pagesHarvested += UInt64(pages)
+        table.withLock { $0.counters.pagesHarvested += UInt64(pages) }
     }
 }

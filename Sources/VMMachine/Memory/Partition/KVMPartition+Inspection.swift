@@ -1,19 +1,20 @@
 import KVM
 import VMRegions
 
+/// What is known of a partition, also while a change waits for a processor that is slow to leave the guest.
 extension KVMPartition {
     /// The slots in force with their numbers, by ascending address.
     public var slots: [(id: MemorySlotID, slot: MemorySlot)] {
-        state.withLock { $0.installed.slots }
+        table.withLock(\.slots)
     }
 
     /// What it has done so far.
     public var counters: SlotCounters {
-        state.withLock { $0.installed.counters }
+        table.withLock(\.counters)
     }
 
     public var inspection: PartitionInspection {
-        let counters = counters
+        let (slots, counters) = table.withLock { ($0.slots, $0.counters) }
         return PartitionInspection(
             name: name,
             slots: slots.map { id, slot in

@@ -17,7 +17,8 @@ import VMRegions
 ///   follows that by itself, and the processors are out. What its dirty log has is handed over first.
 /// - `isExecutable` makes no difference, as slots have no such flag, and `prefetch` none either.
 ///
-/// Any thread may use it, apart from those of vCPUs, which would wait for themselves; one call is made after another.
+/// Any thread may use it, apart from those of vCPUs, which would wait for themselves; one call is made after another. Only
+/// `slots`, `counters` and `inspection` wait for nobody.
 public final class KVMPartition: Partition {
     /// Keeps the processors of a VM out of the guest.
     struct ProcessorGate: Sendable {
@@ -30,7 +31,9 @@ public final class KVMPartition: Partition {
     public let name: String
     /// Whether the host's KVM has `Capability.readOnlyMemory`.
     private let hasReadOnlyMemory: Bool
+    /// Held during a call, also while it waits for processors.
     let state: Monitor<SlotState>
+    let table = SlotTable()
 
     /// - Parameters:
     ///   - name: for errors and inspection.
@@ -45,7 +48,7 @@ public final class KVMPartition: Partition {
     ) {
         self.name = name
         self.hasReadOnlyMemory = hasReadOnlyMemory
-        self.state = Monitor(SlotState(InstalledSlots(calls, gate, onDirtyPages: onDirtyPages)))
+        self.state = Monitor(SlotState(InstalledSlots(calls, gate, table, onDirtyPages: onDirtyPages)))
     }
 
     deinit {
