@@ -40,6 +40,14 @@ public struct PagesLocked: Error, Hashable, CustomStringConvertible {
     public var description: String { "its pages are locked, and were not unlocked within \(timeout)" }
 }
 
+/// Somebody reads a memory map that is to be replaced, and was not done in time.
+public struct MapInUse: Error, Hashable, CustomStringConvertible {
+    /// How long it was waited for.
+    public let timeout: Duration
+
+    public var description: String { "readers of an older memory map were not done within \(timeout)" }
+}
+
 /// Why a region manager did not do as it was asked.
 public enum RegionManagerError: Error, CustomStringConvertible {
     /// The change makes no sense. Nothing has changed.

@@ -12,15 +12,17 @@ extension GuestSpace {
             try unmap(piece, waitingUpTo: timeout)
         case .map(let piece):
             try map(piece, waitingUpTo: timeout)
-            // An advice: what cannot be provided now is asked for again when it is touched.
-            if piece.memory.prefetch {
-                try? reservation.populate(offset: piece.range.start.rawValue, count: piece.range.count)
-            }
         case .protect(let piece, let old):
             guard piece.memory.isWritable != old.isWritable else { return }
             try reservation.protect(
                 offset: piece.range.start.rawValue, count: piece.range.count, piece.protection, waitingUpTo: timeout)
         }
+    }
+
+    /// Provides the pages of memory that is mapped. An advice: what cannot be provided now is asked for again when it is
+    /// touched.
+    func prefetch(_ piece: BackedPiece) {
+        try? reservation.populate(offset: piece.range.start.rawValue, count: piece.range.count)
     }
 
     private func unmap(_ piece: BackedPiece, waitingUpTo timeout: Duration) throws(HostMemoryError) {

@@ -49,7 +49,7 @@ struct FailureTests {
         #expect(try GuestState(guest) != before)
     }
 
-    @Test("What could not be taken back is soon, without any request", arguments: [1, 20])
+    @Test("What could not be taken back is soon, without any request", arguments: [1, 8])
     func retriedUnwinding(_ failureCount: Int) throws {
         let guest = try TestGuest(retryingAfter: .microseconds(100))
         try guest.add("ram", 16..<20, of: try guest.backing(.memfd, "ram", pages: 4))
@@ -61,9 +61,8 @@ struct FailureTests {
             return
         }
         let deadline = Deadline(.seconds(30))
-        while guest.log.events.last != "publish 16..<20", !deadline.hasPassed { usleep(100) }
         // The processors run again.
-        #expect(guest.log.events.suffix(2).contains("A end"))
+        while guest.log.events.last != "A end", !deadline.hasPassed { usleep(100) }
         #expect(guest.log.stepCount == 4 + failureCount)
         #expect(try GuestState(guest) == before)
         #expect(try guest.complaints() == [])
