@@ -51,20 +51,12 @@ extension MachineConfiguration {
         }
     }
 
-    /// Checks the rest against what the host can do.
+    /// Checks the rest, but for the memory, against what the host can do.
     /// - Throws: `MachineError.configuration`, or what asking the host throws.
-    func validate(on system: borrowing KVMSystem, _ cpuid: [CPUIDEntry]) throws(MachineError) {
+    func validate(on system: borrowing KVMSystem) throws(MachineError) {
         let most = Self.largestCPUCount(on: system)
         guard cpus <= most else {
             throw .configuration(key: .cpus, "\(cpus) are more than the \(most) that a guest can have on this host")
-        }
-        let bits = cpuid.physicalAddressBits
-        let largest = RAMLayout.largestSize(physicalAddressBits: bits)
-        guard memory.bytes <= largest else {
-            throw .configuration(
-                key: .memory,
-                "\(memory) is more than the \(largest >> 30)G that a guest can have on this host (\(bits) bits of physical "
-                    + "addresses, 2^31 pages in a memory slot)")
         }
         if let needed = Self.missingCapability(irqchip, on: system) {
             throw .configuration(
@@ -72,6 +64,19 @@ extension MachineConfiguration {
         }
         guard !pit || system.has(.pit) else {
             throw .configuration(key: .pit, "the host's KVM lacks \(Capability.pit)")
+        }
+    }
+
+    /// Checks the memory against what the host's processors can address.
+    /// - Throws: `MachineError.configuration`.
+    func validateMemory(_ cpuid: [CPUIDEntry]) throws(MachineError) {
+        let bits = cpuid.physicalAddressBits
+        let largest = RAMLayout.largestSize(physicalAddressBits: bits)
+        guard memory.bytes <= largest else {
+            throw .configuration(
+                key: .memory,
+                "\(memory) is more than the \(largest >> 30)G that a guest can have on this host (\(bits) bits of physical "
+                    + "addresses, 2^31 pages in a memory slot)")
         }
     }
 }

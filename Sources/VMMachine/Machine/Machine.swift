@@ -40,6 +40,8 @@ public final class Machine: Sendable {
     ) throws(MachineError) {
         self.created = .now
         try configuration.validate()
+        // Asked now, and needed when the VM and its memory are there.
+        let query = SupportedCPUIDQuery(path: configuration.kvmDevice)
         let request = try MachineError.wrap(MachineError.boot) { () throws(BootError) in
             try BootRequest(configuration, image: image)
         }
@@ -48,13 +50,16 @@ public final class Machine: Sendable {
         let system = try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in
             try KVMSystem(path: configuration.kvmDevice)
         }
-        let cpuid = try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in try system.supportedCPUID() }
-        try configuration.validate(on: system, cpuid)
+        try configuration.validate(on: system)
         let control = RunControl()
         let gate = PauseGate(control)
         let shared = try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in try SharedVM(system) }
-        let guest = try MachineMemory(
-            shared, system, configuration, physicalAddressBits: cpuid.physicalAddressBits, gate: gate)
+        let guest = try MachineMemory(shared, system, configuration, gate: gate) { () throws(MachineError) in
+            try configuration.validateMemory(Self.cpuid(query, system))
+        }
+        let cpuid = try Self.cpuid(query, system)
+        try configuration.validateMemory(cpuid)
+        try guest.limitAddresses(to: cpuid.physicalAddressBits)
         let processors = try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in
             try shared.createInterruptControllers(configuration)
             return try Processor.makeAll(
@@ -86,6 +91,16 @@ public final class Machine: Sendable {
         self.processors = processors
         self.image = request.image
         self.console = console
+    }
+
+    private static func cpuid(
+        _ query: SupportedCPUIDQuery, _ system: borrowing KVMSystem
+    ) throws(MachineError) -> [CPUIDEntry] {
+        do throws(KVMError) {
+            return try query.result(on: system)
+        } catch {
+            throw .kvm(error)
+        }
     }
 
     deinit {

@@ -16,33 +16,54 @@ final class MachineMemory: Sendable {
     var memory: GuestMemory { regions.memory }
 
     /// - Parameters:
-    ///   - physicalAddressBits: how many the guest's processors have.
     ///   - gate: to the vCPUs, which need not be there yet.
+    ///   - validate: says whether the host can have the memory that was asked for at all: called when it cannot be had.
     init(
-        _ shared: SharedVM, _ system: borrowing KVMSystem, _ configuration: MachineConfiguration,
-        physicalAddressBits: Int, gate: PauseGate
+        _ shared: SharedVM, _ system: borrowing KVMSystem, _ configuration: MachineConfiguration, gate: PauseGate,
+        orElse validate: () throws(MachineError) -> Void
     ) throws(MachineError) {
+        let definitions = try Self.definitions(configuration)
+        let manager: RegionManager
+        do throws(MachineError) {
+            manager = try Self.makeManager(containing: definitions.map(\.range))
+        } catch {
+            try validate()
+            throw error
+        }
+        let partition = KVMPartition(
+            shared, hasReadOnlyMemory: system.has(.readOnlyMemory),
+            gate: KVMPartition.ProcessorGate(quiesce: { gate.pause() }, resume: { gate.resume() }),
+            onDirtyPages: { [dirtyLog = manager.dirtyLog] range, words in dirtyLog.merge(words, of: range) })
+        do throws(RegionManagerError) {
+            handles = try manager.withTurn { manager throws(RegionManagerError) in
+                let handles = try manager.addRegions(definitions)
+                try manager.addPartition(partition)
+                return handles
+            }
+        } catch {
+            try validate()
+            throw .memory(error)
+        }
+        self.shared = shared
+        self.regions = manager
+        self.partition = partition
+    }
+
+    private static func definitions(_ configuration: MachineConfiguration) throws(MachineError) -> [RegionDefinition] {
         let ram = RAMLayout.ranges(size: configuration.memory.bytes)
         var definitions = try MachineError.wrap(MachineError.backing) { () throws(RegionBackingError) in
             try RegionDefinition.ram(ram)
         }
         for rom in configuration.roms { definitions.append(try RegionDefinition(rom)) }
-        let manager = try Self.makeManager(physicalAddressBits, containing: definitions.map(\.range))
-        let partition = KVMPartition(
-            shared, hasReadOnlyMemory: system.has(.readOnlyMemory),
-            gate: KVMPartition.ProcessorGate(quiesce: { gate.pause() }, resume: { gate.resume() }),
-            onDirtyPages: { [dirtyLog = manager.dirtyLog] range, words in dirtyLog.merge(words, of: range) })
-        let regions = definitions
-        handles = try MachineError.wrap(MachineError.memory) { () throws(RegionManagerError) in
-            try manager.withTurn { manager throws(RegionManagerError) in
-                let handles = try manager.addRegions(regions)
-                try manager.addPartition(partition)
-                return handles
-            }
+        return definitions
+    }
+
+    /// Refuses regions from now on that the guest's processors could not reach.
+    func limitAddresses(to bits: Int) throws(MachineError) {
+        guard bits < regions.addressWidth else { return }
+        try MachineError.wrap(MachineError.memory) { () throws(RegionManagerError) in
+            try regions.withTurn { manager throws(RegionManagerError) in try manager.limitAddresses(to: bits) }
         }
-        self.shared = shared
-        self.regions = manager
-        self.partition = partition
     }
 
     deinit {
@@ -50,15 +71,13 @@ final class MachineMemory: Sendable {
         partition.abandon()
     }
 
-    /// As many address bits as a guest with little memory needs cost the host nothing; a process that may not reserve that
-    /// much gets by with what its memory takes.
-    private static func makeManager(
-        _ physicalAddressBits: Int, containing ranges: [MemoryRange]
-    ) throws(MachineError) -> RegionManager {
+    /// As many address bits as cost the host nothing; a process that may not reserve that much gets by with what its
+    /// memory takes.
+    private static func makeManager(containing ranges: [MemoryRange]) throws(MachineError) -> RegionManager {
         let last = ranges.map(\.last.rawValue).max() ?? 0
-        let needed = max(32, 64 - last.leadingZeroBitCount)
+        let needed = 64 - last.leadingZeroBitCount
         do throws(RegionManagerError) {
-            return try RegionManager(addressWidth: max(needed, min(usualAddressBits, physicalAddressBits)))
+            return try RegionManager(addressWidth: max(needed, usualAddressBits))
         } catch {
             return try MachineError.wrap(MachineError.memory) { () throws(RegionManagerError) in
                 try RegionManager(addressWidth: needed)
