@@ -24,6 +24,8 @@ public struct ChangeFailure: Error, CustomStringConvertible {
     public let place: String
     /// Why.
     public let reason: any Error
+    /// Whether part of the operation is made all the same.
+    var isHalfDone = false
 
     public var description: String {
         let what = ranges.map(\.description).joined(separator: ", ")

@@ -87,7 +87,12 @@ struct PlanExecution {
 
     private mutating func makeSteps() throws(ChangeFailure) {
         while done < steps.count {
-            try perform(steps[done])
+            do throws(ChangeFailure) {
+                try perform(steps[done])
+            } catch {
+                if error.isHalfDone { done += 1 }
+                throw error
+            }
             done += 1
         }
     }
@@ -137,7 +142,7 @@ struct PlanExecution {
         case .unmap(let index):
             try map(content.previousMappings, in: index)
         case .host(let step):
-            try perform(step.inverse)
+            try takeBack(step)
         case .publish:
             try publish(
                 maps.between ?? maps.before, withdrawing: content.granted, waitingUpTo: max(timeout, patience))
@@ -159,11 +164,20 @@ struct PlanExecution {
     }
 
     private func perform(_ step: HostStep) throws(ChangeFailure) {
-        do throws(HostMemoryError) {
+        do throws(HostStepFailure) {
             try space.perform(step, waitingUpTo: patience)
         } catch {
-            throw ChangeFailure(
-                operation: step.operation, ranges: [step.piece.range], place: "the host's memory", reason: error)
+            var failure = ChangeFailure(step, error.error)
+            failure.isHalfDone = error.isHalfDone
+            throw failure
+        }
+    }
+
+    private func takeBack(_ step: HostStep) throws(ChangeFailure) {
+        do throws(HostMemoryError) {
+            try space.takeBack(step, waitingUpTo: patience)
+        } catch {
+            throw ChangeFailure(step.inverse, error)
         }
     }
 
@@ -207,6 +221,11 @@ extension HostStep {
 }
 
 extension ChangeFailure {
+    fileprivate init(_ step: HostStep, _ error: HostMemoryError) {
+        self.init(
+            operation: step.operation, ranges: [step.piece.range], place: "the host's memory", reason: error)
+    }
+
     /// Whether it failed since somebody uses the memory at the moment.
     fileprivate var isOfUse: Bool {
         switch reason {

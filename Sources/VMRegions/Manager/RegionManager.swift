@@ -7,7 +7,7 @@ import VMMemory
 ///
 /// ```
 /// let manager = try RegionManager(addressWidth: 40)
-/// try await manager.addPartition(kvm)
+/// try await manager.addPartition(partition)  // any `Partition`; that of a `Machine` on KVM has been added
 /// let rom = try await manager.addRegion("rom", try MemoryRange(start: GuestAddress(0xf_0000), count: 0x1_0000), priority: 1)
 /// try await rom.addMapping(of: try RegionBacking(memfd: "rom", byteCount: 0x1_0000), count: 0x1_0000, isWritable: false)
 /// try await rom.map()
