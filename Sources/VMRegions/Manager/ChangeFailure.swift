@@ -26,6 +26,8 @@ public struct ChangeFailure: Error, CustomStringConvertible {
     public let place: String
     /// Why.
     public let reason: any Error
+    /// Whether part of the operation is made all the same.
+    var isHalfDone = false
 
     public var description: String {
         let what = ranges.map(\.description).joined(separator: ", ")
@@ -40,6 +42,14 @@ public struct PagesLocked: Error, Hashable, CustomStringConvertible {
     public let timeout: Duration
 
     public var description: String { "its pages are locked, and were not unlocked within \(timeout)" }
+}
+
+/// Somebody reads a memory map that is to be replaced, and was not done in time.
+public struct MapInUse: Error, Hashable, CustomStringConvertible {
+    /// How long it was waited for.
+    public let timeout: Duration
+
+    public var description: String { "readers of an older memory map were not done within \(timeout)" }
 }
 
 /// Why a region manager did not do as it was asked.

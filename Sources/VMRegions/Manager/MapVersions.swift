@@ -5,7 +5,8 @@ import VMMemory
 /// The memory maps that a plan leads through.
 struct MapVersions {
     let before: RegionMap
-    /// With what stays, without what goes and what comes; nil where nothing goes.
+    /// Without what goes and what comes; what stays has the rights that it has both before and after. Nil where devices
+    /// lose nothing.
     let between: RegionMap?
     let after: RegionMap
 
@@ -20,10 +21,13 @@ struct MapVersions {
         }
         let isChanged = !removed.isEmpty || !content.added.isEmpty
         let after = isChanged ? try changed(to: content.added) : before
-        if content.unmapped.isEmpty {
+        if content.withdrawn.isEmpty {
             between = nil
+        } else if content.granted.isEmpty {
+            between = after
         } else {
-            between = coming.isEmpty ? after : try changed(to: content.added.subtracting(coming))
+            let pieces = content.added.subtracting(coming) + content.staying.map(\.common)
+            between = try changed(to: pieces.sorted { $0.range.start < $1.range.start })
         }
         self.before = before
         self.after = after
@@ -42,16 +46,38 @@ extension GuestSpace {
         map.lock().replace(with: version)
     }
 
-    /// Waits until nobody uses ranges that the memory map in force does not have: neither a snapshot of an older one, nor
-    /// pages that were locked.
-    func waitUntilUnused(_ ranges: [MemoryRange], timeout: Duration) throws {
-        try map.synchronize()
-        let deadline = MonotonicTime.now.advanced(by: timeout)
+    /// Waits until the pages of some ranges are unlocked.
+    /// - Throws: `PagesLocked`, which says so of a timeout.
+    func waitUntilUnlocked(
+        _ ranges: [MemoryRange], until deadline: MonotonicTime, of timeout: Duration
+    ) throws(ChangeFailure) {
         for range in ranges {
-            guard
-                try reservation.waitUntilUnlocked(
-                    offset: range.start.rawValue, count: range.count, timeout: deadline - .now)
-            else { throw PagesLocked(range: range, timeout: timeout) }
+            do {
+                guard
+                    try reservation.waitUntilUnlocked(
+                        offset: range.start.rawValue, count: range.count, timeout: deadline - .now)
+                else { throw PagesLocked(range: range, timeout: timeout) }
+            } catch {
+                throw ChangeFailure(withdrawing: [range], reason: error)
+            }
         }
+    }
+
+    /// Waits until nobody reads a memory map, or one before it, that others have replaced by now.
+    /// - Throws: `MapInUse`, which says so of a timeout; `SnapshotHeldByCaller`.
+    func waitUntilUnread(
+        _ ranges: [MemoryRange], until deadline: MonotonicTime, of timeout: Duration
+    ) throws(ChangeFailure) {
+        do {
+            guard try map.synchronize(waitingUpTo: deadline - .now) else { throw MapInUse(timeout: timeout) }
+        } catch {
+            throw ChangeFailure(withdrawing: ranges, reason: error)
+        }
+    }
+}
+
+extension ChangeFailure {
+    fileprivate init(withdrawing ranges: [MemoryRange], reason: any Error) {
+        self.init(operation: .withdraw, ranges: ranges, place: "the memory map", reason: reason)
     }
 }

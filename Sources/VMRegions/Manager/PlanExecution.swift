@@ -1,4 +1,5 @@
 import VMAddressSpace
+import VMHost
 import VMMemory
 
 /// A plan being carried out, step by step: on the memory map, on the host, and in the partitions. Where a step fails,
@@ -6,6 +7,10 @@ import VMMemory
 ///
 /// What goes is taken from the devices (the memory map) first, then from the partitions, then from the host; what comes
 /// is there in the opposite order, but for the partitions, whose guests would use it first.
+///
+/// Devices that lose memory lose it only once its pages are unlocked and the partitions' processors stand still, where
+/// they have to: what is replaced is away from devices for as long as the steps take. Pages that are locked, and maps that
+/// are read, by who was quicker are waited for only for a moment then, before it is all tried again.
 struct PlanExecution {
     private enum Step {
         case withdraw
@@ -25,8 +30,11 @@ struct PlanExecution {
     private let steps: [Step]
     /// How many of the steps have been made and not been taken back.
     private var done = 0
-    /// How long pages that are locked are waited for.
+    /// How long pages that are locked, and readers of older memory maps, are waited for in all.
     private let timeout: Duration
+    /// How long while devices and processors miss the memory.
+    private var patience = Duration.milliseconds(1)
+    private static let longestPatience = Duration.milliseconds(16)
 
     init(
         _ content: PlanContent, in space: GuestSpace, _ partitions: [any Partition], waitingUpTo timeout: Duration
@@ -37,9 +45,9 @@ struct PlanExecution {
         self.timeout = timeout
         maps = try MapVersions(content, in: space)
         var steps: [Step] = []
-        if maps.between != nil { steps.append(.withdraw) }
         if !content.isEmpty {
             steps += partitions.indices.map(Step.begin)
+            if maps.between != nil { steps.append(.withdraw) }
             if !content.unmapped.isEmpty { steps += partitions.indices.map(Step.unmap) }
             steps += HostStep.steps(unmapping: content.going, mapping: content.coming).map(Step.host)
         }
@@ -55,11 +63,38 @@ struct PlanExecution {
     /// Makes all steps.
     /// - Throws: what the first that fails says; those before it are made.
     mutating func run() throws(ChangeFailure) {
+        if content.withdrawn.isEmpty { try makeSteps() } else { try makeStepsWhenUnused() }
+        for partition in partitions where !content.isEmpty { partition.end() }
+        // Not before the processors run again: it can take seconds.
+        for piece in content.prefetched { space.prefetch(piece) }
+    }
+
+    private mutating func makeStepsWhenUnused() throws(ChangeFailure) {
+        let deadline = MonotonicTime.now.advanced(by: timeout)
+        while true {
+            try space.waitUntilUnlocked(content.withdrawn, until: deadline, of: timeout)
+            do throws(ChangeFailure) {
+                return try makeSteps()
+            } catch {
+                guard error.isOfUse, .now < deadline else { throw error }
+            }
+            try unwind()
+            // Here, where nobody misses anything, a reader may take its time.
+            try space.waitUntilUnread(content.withdrawn, until: deadline, of: timeout)
+            patience = min(patience * 2, Self.longestPatience)
+        }
+    }
+
+    private mutating func makeSteps() throws(ChangeFailure) {
         while done < steps.count {
-            try perform(steps[done])
+            do throws(ChangeFailure) {
+                try perform(steps[done])
+            } catch {
+                if error.isHalfDone { done += 1 }
+                throw error
+            }
             done += 1
         }
-        for partition in partitions where !content.isEmpty { partition.end() }
     }
 
     /// Takes back, the last first, what has been made.
@@ -76,7 +111,7 @@ struct PlanExecution {
         case .withdraw:
             guard let between = maps.between else { return }
             do throws(ChangeFailure) {
-                try publish(between, withdrawing: content.unmapped)
+                try publish(between, withdrawing: content.withdrawn, waitingUpTo: patience)
             } catch {
                 space.publish(maps.before)
                 throw error
@@ -110,9 +145,10 @@ struct PlanExecution {
         case .unmap(let index):
             try map(content.previousMappings, in: index)
         case .host(let step):
-            try perform(step.inverse)
+            try takeBack(step)
         case .publish:
-            try publish(maps.between ?? maps.before, withdrawing: content.coming.map(\.range))
+            try publish(
+                maps.between ?? maps.before, withdrawing: content.granted, waitingUpTo: max(timeout, patience))
         case .turnLogs:
             space.shown.withLock { $0 = maps.before }
         case .map(let index):
@@ -121,21 +157,30 @@ struct PlanExecution {
     }
 
     /// Publishes a memory map, and waits until nobody uses what is no longer in it.
-    private func publish(_ map: RegionMap, withdrawing ranges: [MemoryRange]) throws(ChangeFailure) {
+    private func publish(
+        _ map: RegionMap, withdrawing ranges: [MemoryRange], waitingUpTo patience: Duration
+    ) throws(ChangeFailure) {
         space.publish(map)
-        do {
-            try space.waitUntilUnused(ranges, timeout: timeout)
-        } catch {
-            throw ChangeFailure(operation: .withdraw, ranges: ranges, place: "the memory map", reason: error)
-        }
+        let deadline = MonotonicTime.now.advanced(by: patience)
+        try space.waitUntilUnread(ranges, until: deadline, of: timeout)
+        try space.waitUntilUnlocked(ranges, until: deadline, of: timeout)
     }
 
     private func perform(_ step: HostStep) throws(ChangeFailure) {
-        do throws(HostMemoryError) {
-            try space.perform(step, waitingUpTo: timeout)
+        do throws(HostStepFailure) {
+            try space.perform(step, waitingUpTo: patience)
         } catch {
-            throw ChangeFailure(
-                operation: step.operation, ranges: [step.piece.range], place: "the host's memory", reason: error)
+            var failure = ChangeFailure(step, error.error)
+            failure.isHalfDone = error.isHalfDone
+            throw failure
+        }
+    }
+
+    private func takeBack(_ step: HostStep) throws(ChangeFailure) {
+        do throws(HostMemoryError) {
+            try space.takeBack(step, waitingUpTo: patience)
+        } catch {
+            throw ChangeFailure(step.inverse, error)
         }
     }
 
@@ -174,6 +219,22 @@ extension HostStep {
     fileprivate var piece: BackedPiece {
         switch self {
         case .unmap(let piece), .map(let piece), .protect(let piece, was: _): piece
+        }
+    }
+}
+
+extension ChangeFailure {
+    fileprivate init(_ step: HostStep, _ error: HostMemoryError) {
+        self.init(
+            operation: step.operation, ranges: [step.piece.range], place: "the host's memory", reason: error)
+    }
+
+    /// Whether it failed since somebody uses the memory at the moment.
+    fileprivate var isOfUse: Bool {
+        switch reason {
+        case is PagesLocked, is MapInUse: true
+        case let error as HostMemoryError: if case .locked = error.reason { true } else { false }
+        default: false
         }
     }
 }

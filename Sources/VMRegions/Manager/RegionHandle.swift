@@ -82,7 +82,7 @@ public final class RegionHandle: Sendable {
 
     /// Removes the region, and returns once nobody uses its memory any more: no reader of an older memory map, no device
     /// that locked its pages.
-    /// - Parameter timeout: how long pages that are locked are waited for; nil for as long as it takes.
+    /// - Parameter timeout: how long locked pages and readers are waited for; nil for as long as it takes.
     /// - Throws: where it fails, the region is in force as it was, and this handle good.
     public func teardown(waitingUpTo timeout: Duration? = nil) async throws(RegionManagerError) {
         guard let manager else { throw .managerGone }

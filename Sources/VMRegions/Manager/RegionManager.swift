@@ -7,7 +7,7 @@ import VMMemory
 ///
 /// ```
 /// let manager = try RegionManager(addressWidth: 40)
-/// try await manager.addPartition(kvm)
+/// try await manager.addPartition(partition)  // any `Partition`; that of a `Machine` on KVM has been added
 /// let rom = try await manager.addRegion("rom", try MemoryRange(start: GuestAddress(0xf_0000), count: 0x1_0000), priority: 1)
 /// try await rom.addMapping(of: try RegionBacking(memfd: "rom", byteCount: 0x1_0000), count: 0x1_0000, isWritable: false)
 /// try await rom.map()
@@ -17,6 +17,9 @@ import VMMemory
 ///   the order they were made. A request that fails leaves everything as it was.
 /// - Memory has a fixed place on the host for each guest-physical address, in one reservation. It is taken away from
 ///   there only when nobody uses it any more: no reader of an older memory map, no device that locked its pages.
+/// - Devices that use memory which a change replaces find none there for the moment it takes, in which processors stand
+///   still. Where only rights change, they find it with those it has before or after. Nothing is taken away while pages of
+///   it are locked: the change waits up to `lockTimeout`, and then fails.
 /// - Contents and dirty bits belong to the backings, so they survive being hidden, moved, or unmapped.
 /// - What devices use is `memory`; only this manager changes its map.
 ///
@@ -41,7 +44,7 @@ public actor RegionManager {
     /// Whether partitions and listeners are being called, which can ask for nothing meanwhile.
     private var isCallingOut = false
     var retries = Retries()
-    /// How long a change waits for pages that are locked.
+    /// How long a change waits for pages that are locked, and for readers of older memory maps.
     public var lockTimeout = Duration.seconds(10)
 
     /// - Parameters:

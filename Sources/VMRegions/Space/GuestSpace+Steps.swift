@@ -1,26 +1,74 @@
 import VMAddressSpace
 import VMMemory
 
+/// A step on the host that failed.
+struct HostStepFailure: Error {
+    let error: HostMemoryError
+    /// Whether part of it is made, and could not be taken back.
+    let isHalfDone: Bool
+}
+
 extension GuestSpace {
     /// Makes a change on the host.
     /// - Parameter timeout: how long locked pages are waited for.
-    /// - Throws: `HostMemoryError`; nothing has changed then.
-    func perform(_ step: HostStep, waitingUpTo timeout: Duration) throws(HostMemoryError) {
-        try beforeStep?(step)
+    func perform(_ step: HostStep, waitingUpTo timeout: Duration) throws(HostStepFailure) {
+        do throws(HostMemoryError) {
+            try beforeStep?(step)
+            try make(step, waitingUpTo: timeout)
+        } catch {
+            throw HostStepFailure(error: error, isHalfDone: (try? unmake(step, waitingUpTo: timeout)) == nil)
+        }
+    }
+
+    /// Takes a change back, or what there is of it. The call can be repeated where it fails.
+    func takeBack(_ step: HostStep, waitingUpTo timeout: Duration) throws(HostMemoryError) {
+        try beforeStep?(step.inverse)
+        try unmake(step, waitingUpTo: timeout)
+    }
+
+    private func make(_ step: HostStep, waitingUpTo timeout: Duration) throws(HostMemoryError) {
         switch step {
         case .unmap(let piece):
             try unmap(piece, waitingUpTo: timeout)
         case .map(let piece):
-            try map(piece, waitingUpTo: timeout)
-            // An advice: what cannot be provided now is asked for again when it is touched.
-            if piece.memory.prefetch {
-                try? reservation.populate(offset: piece.range.start.rawValue, count: piece.range.count)
-            }
+            try map(piece)
         case .protect(let piece, let old):
             guard piece.memory.isWritable != old.isWritable else { return }
             try reservation.protect(
                 offset: piece.range.start.rawValue, count: piece.range.count, piece.protection, waitingUpTo: timeout)
         }
+    }
+
+    /// Takes back what there is of a change.
+    private func unmake(_ step: HostStep, waitingUpTo timeout: Duration) throws(HostMemoryError) {
+        switch step {
+        case .unmap(let piece):
+            for gap in gaps(in: piece.range) { if let part = piece.part(in: gap) { try map(part) } }
+        case .map(let piece):
+            for range in mappedRanges(in: piece.range) {
+                if let part = piece.part(in: range) { try unmap(part, waitingUpTo: timeout) }
+            }
+        case .protect:
+            try make(step.inverse, waitingUpTo: timeout)
+        }
+    }
+
+    private func mappedRanges(in range: MemoryRange) -> [MemoryRange] {
+        let start = range.start.rawValue
+        return reservation.pieces(in: start..<start + range.count).map { piece in
+            MemoryRange(
+                uncheckedFrom: GuestAddress(piece.range.lowerBound), through: GuestAddress(piece.range.upperBound - 1))
+        }
+    }
+
+    private func gaps(in range: MemoryRange) -> [MemoryRange] {
+        Array(range.subtracting(mappedRanges(in: range)))
+    }
+
+    /// Provides the pages of memory that is mapped. An advice: what cannot be provided now is asked for again when it is
+    /// touched.
+    func prefetch(_ piece: BackedPiece) {
+        try? reservation.populate(offset: piece.range.start.rawValue, count: piece.range.count)
     }
 
     private func unmap(_ piece: BackedPiece, waitingUpTo timeout: Duration) throws(HostMemoryError) {
@@ -34,22 +82,17 @@ extension GuestSpace {
             protection: .readWrite, waitingUpTo: timeout)
     }
 
-    private func map(_ piece: BackedPiece, waitingUpTo timeout: Duration) throws(HostMemoryError) {
+    /// Maps a piece, or some of it where it fails.
+    private func map(_ piece: BackedPiece) throws(HostMemoryError) {
         var done = piece.bytes.lowerBound
-        do {
-            for parked in piece.backing.parkedRuns(in: piece.bytes) {
-                try mapFresh(piece, done..<parked.lowerBound)
-                done = parked.lowerBound
-                try piece.backing.parkingPlace().move(
-                    offset: parked.lowerBound, count: UInt64(parked.count), to: reservation,
-                    at: piece.address(of: parked.lowerBound), protection: piece.protection)
-                done = parked.upperBound
-            }
-            try mapFresh(piece, done..<piece.bytes.upperBound)
-        } catch {
-            if let part = piece.part(piece.bytes.lowerBound..<done) { try? unmap(part, waitingUpTo: timeout) }
-            throw error
+        for parked in piece.backing.parkedRuns(in: piece.bytes) {
+            try mapFresh(piece, done..<parked.lowerBound)
+            try piece.backing.parkingPlace().move(
+                offset: parked.lowerBound, count: UInt64(parked.count), to: reservation,
+                at: piece.address(of: parked.lowerBound), protection: piece.protection)
+            done = parked.upperBound
         }
+        try mapFresh(piece, done..<piece.bytes.upperBound)
     }
 
     /// Maps a part of a piece, given in bytes of the backing, that no parked pages are for.
@@ -66,14 +109,5 @@ extension BackedPiece {
     /// The guest-physical address of an offset in the backing.
     fileprivate func address(of offset: UInt64) -> UInt64 {
         range.start.rawValue + (offset - memory.backingOffset)
-    }
-
-    /// A part, given in bytes of the backing; nil where it is empty.
-    fileprivate func part(_ bytes: Range<UInt64>) -> BackedPiece? {
-        guard !bytes.isEmpty else { return nil }
-        let first = address(of: bytes.lowerBound)
-        let part = MemoryRange(
-            uncheckedFrom: GuestAddress(first), through: GuestAddress(first + UInt64(bytes.count) - 1))
-        return BackedPiece(range: part, memory: memory.advanced(from: range, to: part), backing: backing)
     }
 }

@@ -198,6 +198,46 @@ struct SparseMappingMoveTests {
     }
 
     @Test(
+        "Pages that cannot be moved on, nor back, are kept at either place, and can be moved later", arguments: 1...12)
+    func stranded(_ failing: Int) throws {
+        let mixed = try MixedPieces()
+        let (sparse, parking) = (mixed.mapping, try SparseMapping(byteCount: 64 * page))
+        let pieces = sparse.pieces
+        let count = SharedNumber()
+        var support = MoveSupport.ofKernel
+        // Of those back, every other one.
+        support.beforeMove = { (direction) throws(Errno) in
+            count.add(1)
+            if count.value > failing, direction == .there || count.value % 2 == 0 { throw .noMemory }
+        }
+        let error = refusal { try sparse.move(offset: 0, count: all, to: parking, at: 40 * page, support: support) }
+        guard let error else {
+            // There are fewer moves than that.
+            #expect(failing > 6 && sparse.pieces.isEmpty)
+            return
+        }
+        let here = MixedPieces.numbers(sparse)
+        let there = MixedPieces.numbers(parking, at: 40 * page)
+        #expect(zip(here, there).map { $0 ?? $1 } == MixedPieces.expectedNumbers)
+        #expect(zip(here, there).allSatisfy { $0 == nil || $1 == nil })
+        // A single one is moved back.
+        if case .stranded(_, .noMemory) = error.reason {
+            #expect(!parking.pieces.isEmpty && failing > 1)
+        } else {
+            #expect(parking.pieces.isEmpty && sparse.pieces == pieces && failing == 1)
+        }
+        for piece in parking.pieces {
+            #expect(sparse.pieces(in: piece.range.lowerBound - 40 * page..<piece.range.upperBound - 40 * page).isEmpty)
+            try parking.move(
+                offset: piece.range.lowerBound, count: UInt64(piece.range.count), to: sparse,
+                at: piece.range.lowerBound - 40 * page)
+        }
+        #expect(sparse.pieces == pieces && parking.pieces.isEmpty)
+        #expect(MixedPieces.numbers(sparse) == MixedPieces.expectedNumbers)
+        #expect(MixedPieces.access(sparse) == MixedPieces.expectedAccess)
+    }
+
+    @Test(
         "Close to the host's limit on mappings pages are moved, or everything is as it was",
         .disabled(if: ThreadSanitizer.isActive, "the sanitizer takes most addresses and mappings"))
     func mappingLimit() async {

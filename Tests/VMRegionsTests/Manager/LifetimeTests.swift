@@ -126,11 +126,9 @@ struct LifetimeTests {
         let thread = TestThread {
             guard let lock = try? memory.lock(GuestAddress(bytes(17)), count: 10, for: .reading) else { return }
             isLocked.value = 1
-            // Only once devices do not see it any more.
-            let deadline = Deadline(.seconds(10))
-            while memory.contains(GuestAddress(bytes(17)), count: 1), !deadline.hasPassed { usleep(100) }
-            usleep(20_000)
-            isUnlocked.value = lock.pieceCount == 1 ? 1 : 2
+            usleep(30_000)
+            // Devices see it until then.
+            isUnlocked.value = memory.contains(GuestAddress(bytes(17)), count: 1) && lock.pieceCount == 1 ? 1 : 2
         }
         while isLocked.value == 0 { await Task.yield() }
         try await region.teardown(waitingUpTo: .seconds(10))
@@ -149,9 +147,7 @@ struct LifetimeTests {
         let thread = TestThread {
             let snapshot = memory.map.memory()
             state.value = 1
-            let deadline = Deadline(.seconds(10))
-            while memory.contains(GuestAddress(bytes(17)), count: 1), !deadline.hasPassed { usleep(100) }
-            usleep(20_000)
+            usleep(30_000)
             // It is there as long as the snapshot is held.
             let word = snapshot.withMap { map in
                 map.region(containing: GuestAddress(bytes(17)))?.hostAddress?.load(as: UInt64.self)
@@ -186,6 +182,87 @@ struct LifetimeTests {
         try await region.teardown()
         #expect(try guest.complaints() == [])
         #expect(guest.partitions[0].pages.isEmpty)
+    }
+
+    @Test("Locked pages that are waited for stay with devices and processors, and so does what is beside them")
+    func waitingTakesNothingAway() throws {
+        let guest = try TestGuest()
+        try guest.add("ram", 16..<20, of: try guest.backing(.anonymous, "ram", pages: 4))
+        let lock = try guest.manager.memory.lock(GuestAddress(bytes(17)), count: 10, for: .writing)
+        guest.log.start()
+        for change: (inout RegionUpdate) -> Void in [
+            { $0.unmap(guest["ram"]) }, { $0.move(guest["ram"], to: GuestAddress(bytes(18))) },
+            { $0.map(guest["ram"], MapParameters(isWritable: false)) },
+        ] {
+            guard case .failed(let failure)? = guest.failure(of: change), failure.reason is PagesLocked else {
+                Issue.record("locked pages were taken away")
+                return
+            }
+        }
+        #expect(guest.log.events == [] && lock.pieceCount == 1)
+    }
+
+    @Test("Pages that are locked when they were just seen to be free are waited for with all in force")
+    func lockedMeanwhile() throws {
+        let guest = try TestGuest()
+        try guest.add("ram", 16..<20, of: try guest.backing(.anonymous, "ram", pages: 4))
+        try guest.inTurn { manager throws(RegionManagerError) in manager.lockTimeout = .seconds(10) }
+        let (memory, state) = (guest.manager.memory, SharedNumber())
+        let thread = TestThread {
+            while state.value == 0 { usleep(100) }
+            guard let lock = try? memory.lock(GuestAddress(bytes(17)), count: 10, for: .writing) else { return }
+            state.value = 2
+            usleep(50_000)
+            if lock.pieceCount == 1, memory.contains(GuestAddress(bytes(16)), count: 1) { state.value = 3 }
+        }
+        guest.partitions[0].onCall { call in
+            guard call == "begin", state.value == 0 else { return }
+            state.value = 1
+            while state.value == 1 { usleep(100) }
+        }
+        guest.log.start()
+        try guest.apply { $0.unmap(guest["ram"]) }
+        thread.join()
+        #expect(state.value == 3)
+        #expect(guest.log.events.prefix(4) == ["A begin", "publish ", "publish 16..<20", "A end"])
+        #expect(guest.log.events.suffix(3) == ["A unmap 16..<20", "host unmap 16..<20", "A end"])
+        #expect(try guest.complaints() == [])
+    }
+
+    @Test("A reader that does not end is waited for no longer than was asked, and holds nobody else up")
+    func stuckReader() async throws {
+        let guest = try TestGuest(retryingAfter: .milliseconds(1))
+        let region = try guest.add("ram", 16..<20, of: try guest.backing(.anonymous, "ram", pages: 4))
+        try guest.add("dropped", 24..<28, of: try guest.backing(.memfd, "dropped", pages: 4))
+        let (memory, state) = (guest.manager.memory, SharedNumber())
+        let thread = TestThread {
+            let snapshot = memory.map.memory()
+            state.value = 1
+            let deadline = Deadline(.seconds(60))
+            while state.value == 1, !deadline.hasPassed { usleep(100) }
+            if snapshot.withMap({ $0.regions.count }) != 2 { state.value = 3 }
+        }
+        while state.value == 0 { await Task.yield() }
+        let before = try GuestState(guest)
+        do {
+            try await region.teardown(waitingUpTo: .milliseconds(20))
+            Issue.record("memory was taken away that somebody reads")
+        } catch {
+            #expect("\(error)".contains("readers of an older memory map were not done within 0.02 seconds"))
+        }
+        #expect(try GuestState(guest) == before)
+        guest.drop("dropped")
+        try guest.add("next", 40..<44)
+        let orphans = await guest.manager.inspect().orphans
+        #expect(orphans.map(\.name) == ["dropped"])
+        state.value = 2
+        thread.join()
+        #expect(state.value == 2)
+        let deadline = Deadline(.seconds(10))
+        while guest.partitions[0].pages.count > 4, !deadline.hasPassed { await Task.yield() }
+        try await region.teardown()
+        #expect(guest.partitions[0].pages.isEmpty)
+        #expect(try guest.complaints() == [])
     }
 
     @Test("A thread that holds a snapshot itself cannot take memory away, and is told so")

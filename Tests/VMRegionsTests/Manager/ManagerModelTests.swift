@@ -115,9 +115,11 @@ private struct ManagerTrial {
             try guest.inTurn { manager throws(RegionManagerError) in
                 try manager.make(
                     changes.map { change in
-                        guard case .addMapping(let id, let mapping) = change, let backing = backings[mapping.backing]
-                        else { return .plain(change) }
-                        return .addMapping(id, mapping, backing)
+                        guard case .addMapping(let id, var mapping) = change else { return .plain(change) }
+                        if let backing = backings[mapping.backing] { return .addMapping(id, mapping, backing) }
+                        // The manager may have given the number to one of them.
+                        mapping.backing = BackingID(rawValue: .max)
+                        return .plain(.addMapping(id, mapping))
                     })
             }
             return nil

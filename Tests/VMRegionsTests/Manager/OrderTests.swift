@@ -2,6 +2,7 @@ import TestSupport
 import Testing
 import VMAddressSpace
 
+@testable import VMMemory
 @testable import VMRegions
 
 /// What is done where, in which order. Memory is taken from devices (the memory map) first, then from partitions, then
@@ -30,7 +31,7 @@ struct OrderTests {
         try guest.apply { $0.unmap(guest["ram"]) }
         #expect(
             guest.log.events == [
-                "publish ", "A begin", "B begin", "A unmap 16..<20", "B unmap 16..<20", "host unmap 16..<20",
+                "A begin", "B begin", "publish ", "A unmap 16..<20", "B unmap 16..<20", "host unmap 16..<20",
                 "A end", "B end",
             ])
     }
@@ -45,14 +46,14 @@ struct OrderTests {
         try guest.apply { $0.map(guest["rom"]) }
         #expect(
             guest.log.events == [
-                "publish 16..<20, 24..<32", "A begin", "A unmap 20..<24", "host unmap 20..<24", "host map 20..<24",
+                "A begin", "publish 16..<20, 24..<32", "A unmap 20..<24", "host unmap 20..<24", "host map 20..<24",
                 "publish 16..<32", "A map 20..<24", "A end",
             ])
         guest.log.start()
         try guest.apply { $0.unmap(guest["rom"]) }
         #expect(
             guest.log.events == [
-                "publish 16..<20, 24..<32", "A begin", "A unmap 20..<24", "host unmap 20..<24", "host map 20..<24",
+                "A begin", "publish 16..<20, 24..<32", "A unmap 20..<24", "host unmap 20..<24", "host map 20..<24",
                 "publish 16..<32", "A map 20..<24", "A end",
             ])
     }
@@ -68,10 +69,10 @@ struct OrderTests {
         }
         #expect(
             guest.log.events == [
-                "publish ", "A begin", "B begin", "A unmap 16..<20", "B unmap 16..<20", "host unmap 16..<20",
+                "A begin", "B begin", "publish ", "A unmap 16..<20", "B unmap 16..<20", "host unmap 16..<20",
                 "host map 18..<22", "publish 18..<22", "A map 18..<22", "B map 18..<22 fails",
                 "A unmap 18..<22", "publish ", "host unmap 18..<22", "host map 16..<20", "B map 16..<20",
-                "A map 16..<20", "B end", "A end", "publish 16..<20",
+                "A map 16..<20", "publish 16..<20", "B end", "A end",
             ])
         let text = error.map { "\($0)" } ?? ""
         #expect(text.hasPrefix("cannot map "))
@@ -84,20 +85,63 @@ struct OrderTests {
         try guest.add("ram", 16..<20, of: try guest.backing(.memfd, "ram", pages: 4))
         guest.log.start(failing: [1])
         #expect(throws: RegionManagerError.self) { try guest.apply { $0.unmap(guest["ram"]) } }
-        #expect(guest.log.events == ["publish ", "A begin", "B begin fails", "A end", "publish 16..<20"])
+        #expect(guest.log.events == ["A begin", "B begin fails", "A end"])
     }
 
-    @Test("Memory that stays at its place is protected in another way, and its pages stay where they are")
+    @Test("Memory that stays at its place is protected in another way: devices always see it, and its pages stay")
     func protection() throws {
         let guest = try TestGuest()
         try guest.add("ram", 16..<20, of: try guest.backing(.anonymous, "ram", pages: 4))
+        let (memory, losses) = (guest.manager.memory, SharedNumber())
+        guest.partitions[0].onCall { _ in
+            let word = try? memory.load(GuestAddress(bytes(17)), as: UInt64.self)
+            if word != originalContents(of: "ram", 1) { losses.add(1) }
+        }
         guest.log.start()
         try guest.apply { $0.map(guest["ram"], MapParameters(isWritable: false)) }
+        // Devices lose the right before it is taken away,
         #expect(
             guest.log.events == [
-                "publish ", "A begin", "A unmap 16..<20", "host protect 16..<20", "publish 16..<20", "A map 16..<20",
-                "A end",
+                "A begin", "publish 16..<20", "A unmap 16..<20", "host protect 16..<20", "A map 16..<20", "A end",
             ])
+        guest.log.start()
+        try guest.apply { $0.map(guest["ram"]) }
+        // and get it back once it is there.
+        #expect(
+            guest.log.events == [
+                "A begin", "A unmap 16..<20", "host protect 16..<20", "publish 16..<20", "A map 16..<20", "A end",
+            ])
+        try guest.fill(17, with: originalContents(of: "ram", 1))
+        #expect(losses.value == 0)
+        #expect(try guest.complaints() == [])
+    }
+
+    @Test("Pages are provided once the processors run again, also those of a region that is mapped already")
+    func prefetch() throws {
+        let guest = try TestGuest()
+        let ram = try RegionBacking(anonymous: "ram", byteCount: bytes(64))
+        let (reservation, sizes) = (guest.manager.space.reservation, SharedNumber())
+        func resident(_ frames: Range<UInt64>) throws -> Int {
+            try reservation.residentByteCount(offset: bytes(frames.lowerBound), count: bytes(UInt64(frames.count)))
+        }
+        guest.partitions[0].onCall { call in
+            guard call == "map" || call == "end" else { return }
+            sizes.add(UInt64((try? reservation.residentByteCount(offset: bytes(16), count: bytes(16))) ?? 1))
+        }
+        try guest.add("ram", 16..<32, of: ram, MapParameters(prefetch: true))
+        #expect(sizes.value == 0)
+        #expect(try resident(16..<32) == 16 * 4096)
+        try guest.add("more", 40..<48, of: ram, page: 16)
+        #expect(try resident(40..<48) == 0)
+        guest.log.start()
+        try guest.apply { $0.map(guest["more"], MapParameters(prefetch: true)) }
+        #expect(try resident(40..<48) == 8 * 4096)
+        #expect(guest.log.stepCount == 0)
+        // What was provided before is not asked for again.
+        try reservation.decommit(offset: bytes(40), count: bytes(4))
+        let rom = try guest.backing(.readOnlyFile, "rom", pages: 4)
+        try guest.add("rom", 44..<48, priority: 1, of: rom)
+        #expect(try resident(40..<44) == 0)
     }
 
     @Test("What makes no difference to the guest reaches nobody")

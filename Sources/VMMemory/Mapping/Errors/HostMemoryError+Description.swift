@@ -47,6 +47,8 @@ extension HostMemoryError: CustomStringConvertible {
         case .copyOnWriteHugePages(let size): "memory in pages of \(size) cannot be mapped copy-on-write"
         case .alreadyMapped(let range): "\(text(range)) is mapped already"
         case .notMapped(let range): "nothing is mapped at \(text(range))"
+        case .stranded(let range, let errno):
+            "\(errno) (\(errno.symbol)); pages from \(text(range)) had been moved, and could not be moved back"
         case .locked(let range): "\(text(range)) is locked"
         case .notLocked(let range): "\(text(range)) is not locked"
         case .tooFewHugePages(let size): "the host has too few free huge pages of \(size)"
@@ -72,6 +74,7 @@ extension HostMemoryError: CustomStringConvertible {
         case .noHugePageSize: "ls /sys/kernel/mm/hugepages lists the sizes it has"
         case .tooManyMappings: "raise it (sysctl vm.max_map_count), or map larger pieces"
         case .fileSizeLimit: "raise the limit (ulimit -f)"
+        case .stranded: "free some of the host's memory, then move them back, or the others after them"
         case .system(let errno): advice(errno)
         default: nil
         }

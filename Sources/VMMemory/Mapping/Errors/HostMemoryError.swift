@@ -50,6 +50,9 @@ public struct HostMemoryError: Error, Hashable, Sendable {
         case alreadyMapped(Range<UInt64>)
         /// Nothing is mapped there.
         case notMapped(Range<UInt64>)
+        /// Some pages had been moved when the move failed, with the error, and could not be moved back: the first of them
+        /// from this range.
+        case stranded(Range<UInt64>, Errno)
         /// Pages in the range are locked.
         case locked(Range<UInt64>)
         /// Pages in the range are not locked.

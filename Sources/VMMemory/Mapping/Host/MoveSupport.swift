@@ -1,4 +1,5 @@
 import Glibc
+import SystemPackage
 
 /// For which memory the kernel can move pages and keep the addresses that they leave.
 struct MoveSupport: Sendable {
@@ -6,6 +7,12 @@ struct MoveSupport: Sendable {
     var anonymous: Bool
     /// Linux 5.13; never for files in huge pages.
     var files: Bool
+    /// Called before each move of the kernel's, which fails as it does: for tests.
+    var beforeMove: (@Sendable (Direction) throws(Errno) -> Void)?
+
+    enum Direction: Sendable {
+        case there, back
+    }
 
     static let none = MoveSupport(anonymous: false, files: false)
 

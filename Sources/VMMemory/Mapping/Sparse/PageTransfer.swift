@@ -51,6 +51,7 @@ struct PageTransfer {
     private mutating func move(_ run: Run) throws(Errno) {
         var run = run
         do {
+            try support.beforeMove?(.there)
             try run.source.move(to: run.target.base, keepingAddresses: run.keepsAddresses)
         } catch {
             _ = target.span.reserveHole(run.target)
@@ -65,21 +66,38 @@ struct PageTransfer {
         for run in done where run.keepsAddresses { source.reserveAgain(run.source) }
     }
 
-    /// Moves all back.
-    func undo(_ parts: [MappedPiece]) {
+    /// Moves all back. What cannot be moved back stays at the target, with the protection it was to get there.
+    /// - Returns: the ranges of the source that it came from, ascending.
+    func undo(_ parts: [MappedPiece], _ pieces: [MappedPiece]) -> [Range<UInt64>] {
+        var stranded: [Range<UInt64>] = []
         for run in done.reversed() {
-            if moveBack(run), !run.keepsAddresses {
-                _ = target.span.reserveHole(run.target)
+            if moveBack(run) {
+                if run.keepsAddresses {
+                    target.reserveAgain(run.target)
+                } else {
+                    _ = target.span.reserveHole(run.target)
+                }
             } else {
-                target.reserveAgain(run.target)
+                // The only copy is at the target.
+                if run.keepsAddresses { source.reserveAgain(run.source) }
+                stranded.append(source.offsets(run.source))
             }
         }
-        for part in parts { try? source.pages(part.range).protect(part.protection) }
+        stranded.sort { $0.lowerBound < $1.lowerBound }
+        for (part, piece) in zip(parts, pieces) {
+            for rest in part.range.subtracting(stranded) { try? source.pages(rest).protect(part.protection) }
+            for run in stranded where run.overlaps(part.range) {
+                let moved = piece.part(at: run, of: part)
+                try? target.pages(moved.range).protect(moved.protection)
+            }
+        }
+        return stranded
     }
 
     private func moveBack(_ run: Run) -> Bool {
         guard run.isSourceReserved else { return false }
         do {
+            try support.beforeMove?(.back)
             try run.target.move(to: run.source.base, keepingAddresses: run.keepsAddresses)
             return true
         } catch {
@@ -89,7 +107,36 @@ struct PageTransfer {
     }
 }
 
+extension MappedPiece {
+    /// What has become of a run of the pages of `part`, which this is at another place.
+    func part(at run: Range<UInt64>, of part: MappedPiece) -> MappedPiece {
+        let run = run.clamped(to: part.range)
+        let start = range.lowerBound + (run.lowerBound - part.range.lowerBound)
+        return self.part(in: start..<start + UInt64(run.count))
+    }
+}
+
+extension Range<UInt64> {
+    /// What is left of it without some, which ascend and do not overlap.
+    fileprivate func subtracting(_ others: [Range<UInt64>]) -> [Range<UInt64>] {
+        var rest: [Range<UInt64>] = []
+        var start = lowerBound
+        for other in others where other.overlaps(self) {
+            if start < other.lowerBound { rest.append(start..<other.lowerBound) }
+            start = other.upperBound
+        }
+        if start < upperBound { rest.append(start..<upperBound) }
+        return rest
+    }
+}
+
 extension SparseMapping {
+    /// Where pages of it are, in bytes from its start.
+    fileprivate func offsets(_ pages: HostPages) -> Range<UInt64> {
+        let start = UInt64(pages.base - baseAddress)
+        return start..<start + UInt64(pages.count)
+    }
+
     /// Makes a range reserved again whose pages nobody has a use for.
     fileprivate func reserveAgain(_ pages: HostPages) {
         do {

@@ -14,6 +14,16 @@ struct Relocation {
         case moved([MappedPiece])
         /// By the numbers of pages of the source.
         case locked(Range<UInt64>)
+        /// Some pages are at the target, and could not be moved back.
+        case split([Stray], HostMemoryError)
+    }
+
+    /// Pages that could not be moved back.
+    private struct Stray {
+        /// Where they were.
+        let source: Range<UInt64>
+        /// What they are at the target.
+        let piece: MappedPiece
     }
 
     init(
@@ -39,6 +49,12 @@ struct Relocation {
                     table.replace(sourceExtent.bytes, with: [])
                     table.replace(targetExtent.bytes, with: pieces)
                     return nil
+                case .split(let strays, let error):
+                    for stray in strays {
+                        table.replace(stray.source, with: [])
+                        table.replace(stray.piece.range, with: [stray.piece])
+                    }
+                    throw error
                 }
             }
         }
@@ -65,6 +81,12 @@ struct Relocation {
             sourceTable.replace(sourceExtent.bytes, with: [])
             targetTable.replace(targetExtent.bytes, with: pieces)
             return nil
+        case .split(let strays, let error):
+            for stray in strays {
+                sourceTable.replace(stray.source, with: [])
+                targetTable.replace(stray.piece.range, with: [stray.piece])
+            }
+            throw error
         }
     }
 
@@ -82,8 +104,7 @@ struct Relocation {
         }
         if let locked = source.locks.claim(sourceExtent.pageNumbers) { return .locked(locked) }
         defer { source.locks.release(sourceExtent.pageNumbers) }
-        try transfer(parts, pieces)
-        return .moved(pieces)
+        return try transfer(parts, pieces)
     }
 
     /// A part of the source as it is to be at the target.
@@ -95,7 +116,7 @@ struct Relocation {
         return piece
     }
 
-    private func transfer(_ parts: [MappedPiece], _ pieces: [MappedPiece]) throws(HostMemoryError) {
+    private func transfer(_ parts: [MappedPiece], _ pieces: [MappedPiece]) throws(HostMemoryError) -> Outcome {
         let spare: SpareMappings
         do throws(HostMemoryError) {
             spare = try SpareMappings()
@@ -109,9 +130,16 @@ struct Relocation {
             // Found out while it is still so: the spare ones count.
             let reason = HostMemoryError.Reason(mapping: error)
             spare.giveUp()
-            transfer.undo(parts)
-            throw HostMemoryError(.move, sourceExtent.asked, reason)
+            let stranded = transfer.undo(parts, pieces)
+            guard let first = stranded.first else { throw HostMemoryError(.move, sourceExtent.asked, reason) }
+            let strays = zip(parts, pieces).flatMap { part, piece in
+                stranded.lazy.filter(part.range.overlaps).map {
+                    Stray(source: $0.clamped(to: part.range), piece: piece.part(at: $0, of: part))
+                }
+            }
+            return .split(strays, HostMemoryError(.move, sourceExtent.asked, .stranded(first, error)))
         }
         transfer.finish()
+        return .moved(pieces)
     }
 }

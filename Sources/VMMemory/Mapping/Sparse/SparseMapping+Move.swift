@@ -16,7 +16,9 @@ extension SparseMapping {
     /// - Throws: `empty`, `misaligned`, `outOfBounds`; `notMapped` where nothing is mapped in some of the range; `locked`;
     ///   `fileIsReadOnly` where writes would go to a file that is; `tooManyMappings`; `system` with what mremap(2) says. The
     ///   operation is `moveTo` where the range to move to is at fault, `alreadyMapped` above all, and `move` elsewhere.
-    ///   Nothing has changed then, as far as the kernel has memory for its own records to undo what it has done.
+    ///   Nothing has changed then, but for one case: `stranded`. The kernel could neither move all pages nor move those
+    ///   back that it had moved (it lacks memory for its own records, above all). Those are at the other place, as `pieces`
+    ///   says, and no content is lost.
     ///
     /// (Before Linux 5.7 for anonymous memory, 5.13 for files, and always for huge pages, the kernel gives up the addresses
     /// that pages leave; they are reserved anew at once. Should another thread have been given them in between, they are

@@ -60,6 +60,12 @@ public final class SparseMapping: @unchecked Sendable {
         table.withLock { $0.all }
     }
 
+    /// What is mapped in a range now, cut to it, ascending.
+    /// - Parameter range: in bytes from the start of the reservation.
+    public func pieces(in range: Range<UInt64>) -> [MappedPiece] {
+        table.withLock { $0.parts(in: range) }
+    }
+
     func extent(
         _ operation: HostMemoryError.Operation, _ offset: UInt64, _ count: UInt64, pageSize: PageSize = .size4K
     ) throws(HostMemoryError) -> PageExtent {
