@@ -81,7 +81,8 @@ import VMMemory
         var builder = ELFBuilder()
         builder.segments[0].memorySize = 0x8_0000
         let request = BootRequest(builder.bytes(), memory: ram(2 << 20))
-        let flat = BootRequest([UInt8](repeating: 0x90, count: 0x4_0001), as: .flat64, at: 0x4_0000, memory: ram(2 << 20))
+        let flat = BootRequest(
+            [UInt8](repeating: 0x90, count: 0x4_0001), as: .flat64, at: 0x4_0000, memory: ram(2 << 20))
         for (request, isZeroed) in [(request, true), (request, false), (flat, true)] {
             let provider = try Provider(byteCount: 2 << 20)
             let range = try MemoryRange(start: GuestAddress(0), count: 2 << 20)

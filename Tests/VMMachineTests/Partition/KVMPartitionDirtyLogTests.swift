@@ -178,7 +178,8 @@ import VMRegions
     }
 
     @Test(
-        "The log can be switched and read, and the partition inspected, while changes are made", .timeLimit(.minutes(10))
+        "The log can be switched and read, and the partition inspected, while changes are made",
+        .timeLimit(.minutes(10))
     )
     func fromOtherThreads() throws {
         let partition = vm.partition()
