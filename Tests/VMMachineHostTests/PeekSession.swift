@@ -11,7 +11,13 @@ final class PeekSession: Sendable {
 
     init(_ change: (inout MachineConfiguration) -> Void = { $0.irqchip = .none }) async throws {
         console = CollectingConsole()
-        machine = try makeMachine("peek", change, console: console)
+        machine = try makeMachine(
+            "peek",
+            { configuration in
+                // Against hangs alone: the guest waits for its test, and that for its turn among many.
+                configuration.timeout = TimeLimit("600s")
+                change(&configuration)
+            }, console: console)
         try machine.start()
         try await waitForLines(1)
     }
