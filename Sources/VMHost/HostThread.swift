@@ -3,16 +3,6 @@ import SystemPackage
 
 /// Threads of the monitor's own. They leave the program's signals to the threads of its caller.
 package enum HostThread {
-    /// What a thread does. An object, so that its maker can keep it: who lets go of it last frees it, and a thread that
-    /// frees memory has the allocator set itself up for it, which takes longer than a short errand.
-    package final class Body: Sendable {
-        fileprivate let run: @Sendable () -> Void
-
-        package init(_ run: @escaping @Sendable () -> Void) {
-            self.run = run
-        }
-    }
-
     /// Starts a thread, to be joined or detached.
     /// - Parameters:
     ///   - stackSize: in bytes.
@@ -21,18 +11,11 @@ package enum HostThread {
     package static func start(
         stackSize: Int, receiving signals: [CInt] = [], _ body: @escaping @Sendable () -> Void
     ) throws(Errno) -> pthread_t {
-        try start(stackSize: stackSize, receiving: signals, Body(body))
-    }
-
-    /// The same.
-    package static func start(
-        stackSize: Int, receiving signals: [CInt] = [], _ body: Body
-    ) throws(Errno) -> pthread_t {
         var attributes = pthread_attr_t()
         pthread_attr_init(&attributes)
         defer { pthread_attr_destroy(&attributes) }
         pthread_attr_setstacksize(&attributes, stackSize)
-        let context = Unmanaged.passRetained(body)
+        let context = Unmanaged.passRetained(Body(run: body))
         var created = pthread_t()
         let error = withSignalsBlocked(but: signals) {
             pthread_create(
@@ -40,6 +23,7 @@ package enum HostThread {
                 { context in
                     // SAFETY: balances the retain above: each thread is given one body, and takes it here.
                     let body = Unmanaged<Body>.fromOpaque(context!).takeRetainedValue()
+                    // Let go of at the end: before, it would make the allocator set itself up for this thread.
                     withExtendedLifetime(body) { body.run() }
                     return nil
                 }, context.toOpaque())
@@ -49,6 +33,14 @@ package enum HostThread {
             throw Errno(rawValue: error)
         }
         return created
+    }
+
+    private final class Body: Sendable {
+        let run: @Sendable () -> Void
+
+        init(run: @escaping @Sendable () -> Void) {
+            self.run = run
+        }
     }
 
     /// A thread inherits the signal mask of its creator: with these blocked, signals meant for the program never arrive

@@ -51,25 +51,13 @@ extension MachineConfiguration {
         }
     }
 
-    /// Checks the rest, but for the memory, against what the host can do.
+    /// Checks the rest against what the host can do.
     /// - Throws: `MachineError.configuration`, or what asking the host throws.
-    func validate(on system: borrowing KVMSystem) throws(MachineError) {
+    func validate(on system: borrowing KVMSystem, _ cpuid: [CPUIDEntry]) throws(MachineError) {
         let most = Self.largestCPUCount(on: system)
         guard cpus <= most else {
             throw .configuration(key: .cpus, "\(cpus) are more than the \(most) that a guest can have on this host")
         }
-        if let needed = Self.missingCapability(irqchip, on: system) {
-            throw .configuration(
-                key: .irqchip, "the host's KVM lacks \(needed); use another irqchip (none always works)")
-        }
-        guard !pit || system.has(.pit) else {
-            throw .configuration(key: .pit, "the host's KVM lacks \(Capability.pit)")
-        }
-    }
-
-    /// Checks the memory against what the host's processors can address.
-    /// - Throws: `MachineError.configuration`.
-    func validateMemory(_ cpuid: [CPUIDEntry]) throws(MachineError) {
         let bits = cpuid.physicalAddressBits
         let largest = RAMLayout.largestSize(physicalAddressBits: bits)
         guard memory.bytes <= largest else {
@@ -77,6 +65,13 @@ extension MachineConfiguration {
                 key: .memory,
                 "\(memory) is more than the \(largest >> 30)G that a guest can have on this host (\(bits) bits of physical "
                     + "addresses, 2^31 pages in a memory slot)")
+        }
+        if let needed = Self.missingCapability(irqchip, on: system) {
+            throw .configuration(
+                key: .irqchip, "the host's KVM lacks \(needed); use another irqchip (none always works)")
+        }
+        guard !pit || system.has(.pit) else {
+            throw .configuration(key: .pit, "the host's KVM lacks \(Capability.pit)")
         }
     }
 }

@@ -40,8 +40,6 @@ public final class Machine: Sendable {
     ) throws(MachineError) {
         self.created = .now
         try configuration.validate()
-        // Asked now, and needed when the VM and its memory are there.
-        let query = SupportedCPUIDQuery(path: configuration.kvmDevice)
         let request = try MachineError.wrap(MachineError.boot) { () throws(BootError) in
             try BootRequest(configuration, image: image)
         }
@@ -50,21 +48,13 @@ public final class Machine: Sendable {
         let system = try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in
             try KVMSystem(path: configuration.kvmDevice)
         }
-        try configuration.validate(on: system)
+        let cpuid = try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in try system.supportedCPUID() }
+        try configuration.validate(on: system, cpuid)
         let control = RunControl()
         let gate = PauseGate(control)
         let shared = try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in try SharedVM(system) }
-        let guest: MachineMemory
-        do throws(MachineError) {
-            guest = try MachineMemory(shared, system, configuration, gate: gate)
-        } catch {
-            // What no host could have is said as such.
-            try configuration.validateMemory(try Self.cpuid(query, system))
-            throw error
-        }
-        let cpuid = try Self.cpuid(query, system)
-        try configuration.validateMemory(cpuid)
-        try guest.limitAddresses(to: cpuid.physicalAddressBits)
+        let guest = try MachineMemory(
+            shared, system, configuration, physicalAddressBits: cpuid.physicalAddressBits, gate: gate)
         let processors = try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in
             try shared.createInterruptControllers(configuration)
             return try Processor.makeAll(
@@ -96,16 +86,6 @@ public final class Machine: Sendable {
         self.processors = processors
         self.image = request.image
         self.console = console
-    }
-
-    private static func cpuid(
-        _ query: SupportedCPUIDQuery, _ system: borrowing KVMSystem
-    ) throws(MachineError) -> [CPUIDEntry] {
-        do throws(KVMError) {
-            return try query.result(on: system)
-        } catch {
-            throw .kvm(error)
-        }
     }
 
     deinit {

@@ -16,12 +16,14 @@ final class MachineMemory: Sendable {
     var memory: GuestMemory { regions.memory }
 
     /// - Parameters:
+    ///   - physicalAddressBits: how many the guest's processors have.
     ///   - gate: to the vCPUs, which need not be there yet.
     init(
-        _ shared: SharedVM, _ system: borrowing KVMSystem, _ configuration: MachineConfiguration, gate: PauseGate
+        _ shared: SharedVM, _ system: borrowing KVMSystem, _ configuration: MachineConfiguration,
+        physicalAddressBits: Int, gate: PauseGate
     ) throws(MachineError) {
         let definitions = try Self.definitions(configuration)
-        let manager = try Self.makeManager(containing: definitions)
+        let manager = try Self.makeManager(physicalAddressBits, containing: definitions)
         let partition = KVMPartition(
             shared, hasReadOnlyMemory: system.has(.readOnlyMemory),
             gate: KVMPartition.ProcessorGate(quiesce: { gate.pause() }, resume: { gate.resume() }),
@@ -47,14 +49,6 @@ final class MachineMemory: Sendable {
         return definitions
     }
 
-    /// Refuses regions from now on that the guest's processors could not reach.
-    func limitAddresses(to bits: Int) throws(MachineError) {
-        guard bits < regions.addressWidth else { return }
-        try MachineError.wrap(MachineError.memory) { () throws(RegionManagerError) in
-            try regions.withTurn { manager throws(RegionManagerError) in try manager.limitAddresses(to: bits) }
-        }
-    }
-
     deinit {
         // The slots go with the VM. What their logs have still goes to the backings, which may outlive it.
         partition.abandon()
@@ -63,12 +57,12 @@ final class MachineMemory: Sendable {
     /// As many address bits as cost the host nothing; a process that may not reserve that much gets by with what its
     /// memory takes.
     private static func makeManager(
-        containing regions: [RegionDefinition]
+        _ physicalAddressBits: Int, containing regions: [RegionDefinition]
     ) throws(MachineError) -> RegionManager {
         let last = regions.lazy.map(\.range.last.rawValue).max() ?? 0
         let needed = 64 - last.leadingZeroBitCount
         do throws(RegionManagerError) {
-            return try RegionManager(addressWidth: max(needed, usualAddressBits))
+            return try RegionManager(addressWidth: max(needed, min(usualAddressBits, physicalAddressBits)))
         } catch {
             return try MachineError.wrap(MachineError.memory) { () throws(RegionManagerError) in
                 try RegionManager(addressWidth: needed)

@@ -2,7 +2,7 @@ extension RegionManager {
     /// The whole state.
     public func inspect() -> RegionInspection {
         RegionInspection(
-            addressWidth: planner.addressWidth, policy: planner.policy, regions: planner.inspectedRegions,
+            addressWidth: addressWidth, policy: planner.policy, regions: planner.inspectedRegions,
             view: planner.inspectedView, backings: backings.sorted { $0.key < $1.key }.map { inspect($0.value) },
             partitions: partitions.map(\.inspection),
             orphans: orphanedRegions.map { RegionInspection.Orphan(id: $0.id, name: $0.name) },

@@ -1,17 +1,6 @@
 import VMAddressSpace
 
 extension RegionManager {
-    /// Gives guest-physical addresses fewer bits than are reserved: for whoever learns late what the guest's processors
-    /// can address.
-    /// - Throws: `RegionManagerError.region`: `beyondAddressWidth` where there is a region above; nothing has changed then.
-    public func limitAddresses(to bits: Int) throws(RegionManagerError) {
-        do throws(RegionError) {
-            try planner.limitAddresses(to: bits)
-        } catch {
-            throw .region(error)
-        }
-    }
-
     /// Makes a region, which is not mapped yet and has no memory.
     /// - Parameters:
     ///   - name: for people.

@@ -28,7 +28,7 @@ import VMMemory
 public actor RegionManager {
     /// The guest's memory, for devices and loaders.
     public nonisolated let memory: GuestMemory
-    /// How many bits of guest-physical addresses are reserved on the host.
+    /// How many bits guest-physical addresses have.
     public nonisolated let addressWidth: Int
     let queue = RegionQueue()
     nonisolated let space: GuestSpace

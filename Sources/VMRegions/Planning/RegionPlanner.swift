@@ -12,7 +12,7 @@ public struct RegionPlanner: Sendable {
     /// Which regions may overlap.
     public let policy: OverlapPolicy
     /// How many bits guest-physical addresses have, 12 to 64.
-    public private(set) var addressWidth: Int
+    public let addressWidth: Int
     /// What the guest sees now.
     public private(set) var view = FlatView()
     var index = RegionIndex()
@@ -23,16 +23,6 @@ public struct RegionPlanner: Sendable {
     public init(policy: OverlapPolicy = .layered, addressWidth: Int = 64) {
         self.policy = policy
         self.addressWidth = min(max(addressWidth, Int(PageSize.size4K.shift)), 64)
-    }
-
-    /// Gives guest-physical addresses fewer bits, at least 12.
-    /// - Throws: `beyondAddressWidth` where a region ends above them.
-    public mutating func limitAddresses(to bits: Int) throws(RegionError) {
-        let bits = min(max(bits, Int(PageSize.size4K.shift)), addressWidth)
-        if bits < 64, let region = regions.first(where: { $0.range.last.rawValue >> UInt64(bits) > 0 }) {
-            throw .beyondAddressWidth(RegionError.Name(region), bits: bits)
-        }
-        addressWidth = bits
     }
 
     /// All regions, by where they start; those that start together, the oldest first.
