@@ -93,7 +93,7 @@ struct LifetimeTests {
             usleep(20_000)
             #expect(guest.partitions[0].pages.count == 4 && lock.pieceCount == 1)
         }
-        let deadline = Deadline(.seconds(10))
+        let deadline = Deadline(.seconds(300))
         while !guest.partitions[0].pages.isEmpty, !deadline.hasPassed { usleep(100) }
         #expect(guest.partitions[0].pages.isEmpty)
         let inspection = try guest.inTurn { manager throws(RegionManagerError) in manager.inspect() }
@@ -111,7 +111,7 @@ struct LifetimeTests {
             guest.drop("ram")
             manager = guest.manager
         }
-        let deadline = Deadline(.seconds(10))
+        let deadline = Deadline(.seconds(300))
         while manager != nil, !deadline.hasPassed { usleep(100) }
         #expect(manager == nil)
     }
@@ -238,7 +238,7 @@ struct LifetimeTests {
         let thread = TestThread {
             let snapshot = memory.map.memory()
             state.value = 1
-            let deadline = Deadline(.seconds(60))
+            let deadline = Deadline(.seconds(600))
             while state.value == 1, !deadline.hasPassed { usleep(100) }
             if snapshot.withMap({ $0.regions.count }) != 2 { state.value = 3 }
         }
@@ -258,7 +258,7 @@ struct LifetimeTests {
         state.value = 2
         thread.join()
         #expect(state.value == 2)
-        let deadline = Deadline(.seconds(10))
+        let deadline = Deadline(.seconds(300))
         while guest.partitions[0].pages.count > 4, !deadline.hasPassed { await Task.yield() }
         try await region.teardown()
         #expect(guest.partitions[0].pages.isEmpty)
@@ -314,7 +314,7 @@ struct LifetimeTests {
             #expect(partition.pages.count == 4)
         }
         // The thread of the queue may hold the manager for a moment.
-        let deadline = Deadline(.seconds(10))
+        let deadline = Deadline(.seconds(300))
         while !partition.pages.isEmpty, !deadline.hasPassed { await Task.yield() }
         #expect(partition.pages.isEmpty && partition.complaints == [])
         do {
