@@ -215,7 +215,7 @@ struct KVMPartitionTests {
         var configuration = MachineConfiguration(guest: "reader", format: .flat16)
         configuration.memory = ByteSize(bytes: 0x1_0000)
         configuration.irqchip = .none
-        configuration.timeout = TimeLimit("60s")
+        configuration.timeout = TimeLimit("600s")
         // mov ax, 0x2000; mov ds, ax; again: cmp byte [0x3000], 0x5a; je again; mov al, 1; out 0xf4, al
         let code: [UInt8] = [
             0xb8, 0x00, 0x20, 0x8e, 0xd8, 0x80, 0x3e, 0x00, 0x30, 0x5a, 0x74, 0xf9, 0xb0, 0x01, 0xe6, 0xf4,

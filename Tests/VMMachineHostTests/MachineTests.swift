@@ -134,7 +134,7 @@ struct MachineTests {
         // It prints a tick every 10 ms, sleeping lightly, and ends before its time does.
         let result = try makeMachine("timer") {
             $0.arguments = ["5"]
-            $0.timeout = TimeLimit("30s")
+            $0.timeout = TimeLimit("300s")
         }.run()
         guard case .poweredOff = result.outcome else {
             Issue.record("\(result.outcome)")

@@ -9,7 +9,7 @@ func makeMachine(
     console: CollectingConsole = CollectingConsole()
 ) throws -> Machine {
     var configuration = MachineConfiguration(guest: guest)
-    configuration.timeout = TimeLimit("60s")
+    configuration.timeout = TimeLimit("600s")
     change(&configuration)
     let builtIn = try #require(BuiltInGuest(named: guest))
     return try Machine(configuration, image: GuestImage(name: guest, bytes: builtIn.bytes), console: console)

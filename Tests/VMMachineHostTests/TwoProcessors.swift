@@ -20,7 +20,7 @@ struct TwoProcessors {
         configuration.memory = ByteSize(bytes: 0x1_0000)
         configuration.irqchip = irqchip
         configuration.cpus = 2
-        configuration.timeout = TimeLimit("60s")
+        configuration.timeout = TimeLimit("600s")
         machine = try Machine(
             configuration, image: GuestImage(name: "two", bytes: code), console: CollectingConsole())
         var registers = try machine.processors[0].vcpu.generalRegisters()

@@ -156,7 +156,7 @@ import VMRegions
 
     @Test(
         "A partition can be inspected while a change waits for a processor that is slow to leave the guest",
-        .timeLimit(.minutes(1)))
+        .timeLimit(.minutes(10)))
     func inspectionWhileWaiting() throws {
         let isWaiting = SharedNumber()
         let isInspected = SharedNumber()

@@ -55,7 +55,7 @@ struct ConcurrencyTests {
             for index in 0..<count { group.addTask { for _ in 0..<10 { try await use(index) } } }
             try await group.waitForAll()
         }
-        let deadline = Deadline(.seconds(30))
+        let deadline = Deadline(.seconds(300))
         while threads.value < 4, !deadline.hasPassed { await Task.yield() }
         #expect(threads.value == 4)
         #expect(failure.withLock(\.self) == nil)

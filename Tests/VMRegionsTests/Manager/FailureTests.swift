@@ -62,7 +62,7 @@ struct FailureTests {
             Issue.record("the change did not fail as it was to")
             return
         }
-        let deadline = Deadline(.seconds(30))
+        let deadline = Deadline(.seconds(300))
         // The processors run again.
         while guest.log.events.last != "A end", !deadline.hasPassed { usleep(100) }
         #expect(guest.log.stepCount == 4 + failureCount)
