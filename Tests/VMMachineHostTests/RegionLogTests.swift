@@ -8,7 +8,10 @@ import VMRegions
 @testable import VMMachine
 
 /// What a guest writes reaches the bitmap of the memory it writes to, whatever happens to the regions meanwhile.
-@Suite(.enabled(if: KVMHost.isUsable, Comment(rawValue: KVMHost.skipReason)), .timeLimit(.minutes(10)))
+@Suite(
+    .enabled(if: KVMHost.isUsable, Comment(rawValue: KVMHost.skipReason)),
+    // Its guests never sleep: each takes a processor.
+    .serialized, .timeLimit(.minutes(10)))
 struct RegionLogTests {
     private static let start: UInt64 = 0x5000_0000
     private static let pageCount: UInt64 = 64

@@ -8,7 +8,10 @@ import VMRegions
 @testable import VMMachine
 
 /// Changes of the regions of a machine while its guest runs, seen by the guest.
-@Suite(.enabled(if: KVMHost.isUsable, Comment(rawValue: KVMHost.skipReason)), .timeLimit(.minutes(10)))
+@Suite(
+    .enabled(if: KVMHost.isUsable, Comment(rawValue: KVMHost.skipReason)),
+    // Its guests never sleep: each takes a processor.
+    .serialized, .timeLimit(.minutes(10)))
 struct RegionTests {
     /// What reads give where there is nothing.
     private static let nothing = UInt64.max

@@ -7,7 +7,10 @@ import VMRegions
 @testable import VMMachine
 
 /// Changes of regions while two vCPUs run.
-@Suite(.enabled(if: KVMHost.isUsable, Comment(rawValue: KVMHost.skipReason)), .timeLimit(.minutes(10)))
+@Suite(
+    .enabled(if: KVMHost.isUsable, Comment(rawValue: KVMHost.skipReason)),
+    // Its guests never sleep: each takes a processor.
+    .serialized, .timeLimit(.minutes(10)))
 struct TwoProcessorsTests {
     private func range(_ start: UInt64, _ count: UInt64) throws -> MemoryRange {
         try MemoryRange(start: GuestAddress(start), count: count)
