@@ -103,7 +103,7 @@ struct GuestMemoryForeignNumbersTests {
     @Test("More than the host can have is not read into an array, however much memory there is")
     func tooLongForAnArray() throws {
         // Nothing of it is mapped.
-        let count: UInt64 = 1 << 46
+        let count: UInt64 = 1 << 42
         let space = try SparseMapping(byteCount: count)
         let memory = try AccessMemory.make([AccessMemory.region(0, space)])
         let limit = GuestMemory.longestArray
