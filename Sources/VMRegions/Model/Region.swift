@@ -27,18 +27,6 @@ extension Region {
 
     /// The first mapping that ends at `offset` or later.
     func firstMapping(endingAtOrAfter offset: UInt64) -> Int {
-        mappings.firstIndexOfSorted { $0.last >= offset }
-    }
-}
-
-extension Array {
-    /// The first element for which a condition holds that then holds for all that follow; `endIndex` for none.
-    func firstIndexOfSorted(where condition: (Element) -> Bool) -> Int {
-        var (low, high) = (startIndex, endIndex)
-        while low < high {
-            let middle = low + (high - low) / 2
-            if condition(self[middle]) { high = middle } else { low = middle + 1 }
-        }
-        return low
+        mappings.partitioningIndex { $0.last >= offset }
     }
 }

@@ -1,3 +1,5 @@
+import VMAddressSpace
+
 /// Where a run of a backing's bytes is. Only kept of backings whose pages are at one place at most, so no two overlap.
 struct BackingUse: TreeInterval, Sendable {
     /// In the backing.
@@ -45,7 +47,7 @@ struct BackingTable: Sendable {
     }
 
     private func index(of id: BackingID) -> Int? {
-        let index = entries.firstIndexOfSorted { $0.id >= id }
+        let index = entries.partitioningIndex { $0.id >= id }
         return index < entries.count && entries[index].id == id ? index : nil
     }
 

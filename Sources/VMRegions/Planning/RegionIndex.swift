@@ -20,7 +20,7 @@ struct RegionIndex: Sendable {
     /// Where in `places` a number is, or would be.
     private func index(of id: RegionID) -> Int {
         if let last = places.last, last.id < id { return places.count }
-        return places.firstIndexOfSorted { $0.id >= id }
+        return places.partitioningIndex { $0.id >= id }
     }
 
     var count: Int { tree.count }

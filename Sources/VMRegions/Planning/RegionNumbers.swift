@@ -1,3 +1,5 @@
+import VMAddressSpace
+
 /// Makes numbers for regions, each of which is for one region alone, also when that is gone.
 struct RegionNumbers: Sendable {
     private var next: UInt64 = 1
@@ -31,6 +33,6 @@ struct RegionNumbers: Sendable {
 
     /// Where among the unused ones a number is, or would be.
     private func index(of id: RegionID) -> Int {
-        unused.firstIndexOfSorted { $0 >= id }
+        unused.partitioningIndex { $0 >= id }
     }
 }

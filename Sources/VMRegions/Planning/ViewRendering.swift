@@ -81,7 +81,7 @@ private struct FreeRanges {
 
     /// Takes all that is free in `range`, and calls `body` with each part of it.
     mutating func take(_ range: MemoryRange, _ body: (MemoryRange) -> Void) {
-        let start = ranges.firstIndexOfSorted { $0.last >= range.start }
+        let start = ranges.partitioningIndex { $0.last >= range.start }
         var end = start
         var left: [MemoryRange] = []
         while end < ranges.count, let part = ranges[end].intersection(range) {

@@ -7,13 +7,7 @@ struct SlotLayout: Hashable, Sendable {
 
     /// How many slots begin below `address`.
     private func count(below address: GuestAddress) -> Int {
-        var low = 0
-        var high = slots.count
-        while low < high {
-            let middle = (low + high) / 2
-            if slots[middle].range.start < address { low = middle + 1 } else { high = middle }
-        }
-        return low
+        slots.partitioningIndex { $0.range.start >= address }
     }
 
     /// The indices of the slots that have pages in `range`.
