@@ -15,6 +15,7 @@ let package = Package(
         .library(name: "VMMemory", targets: ["VMMemory"]),
         .library(name: "VMRegions", targets: ["VMRegions"]),
         .library(name: "KVM", targets: ["KVM"]),
+        .library(name: "VMDirtyTracking", targets: ["VMDirtyTracking"]),
         .library(name: "VMBoot", targets: ["VMBoot"]),
         .library(name: "VMDevices", targets: ["VMDevices"]),
         .library(name: "VMMachine", targets: ["VMMachine"]),
@@ -40,13 +41,16 @@ let package = Package(
         .target(
             name: "VMRegions", dependencies: ["VMAddressSpace", "VMDirtyBitmap", "VMHost", "VMMemory", system]),
         .target(name: "KVM", dependencies: ["CKVM", "VMAddressSpace", "VMHost", system]),
+        .target(
+            name: "VMDirtyTracking",
+            dependencies: ["KVM", "VMAddressSpace", "VMDirtyBitmap", "VMHost", "VMMemory", "VMRegions"]),
         .target(name: "VMBoot", dependencies: ["VMAddressSpace", "VMMemory", system]),
         .target(name: "VMDevices"),
         .target(
             name: "VMMachine",
             dependencies: [
-                "CKVM", "KVM", "VMAddressSpace", "VMBoot", "VMDevices", "VMDirtyBitmap", "VMHost", "VMMemory",
-                "VMRegions", system,
+                "CKVM", "KVM", "VMAddressSpace", "VMBoot", "VMDevices", "VMDirtyBitmap", "VMDirtyTracking", "VMHost",
+                "VMMemory", "VMRegions", system,
             ]),
 
         // The test guests of `Guests/`, assembled by a plugin and linked in as data.
@@ -80,8 +84,8 @@ let package = Package(
         .testTarget(
             name: "VMMachineTests",
             dependencies: [
-                "CKVM", "KVM", "TestSupport", "VMAddressSpace", "VMBoot", "VMDevices", "VMHost", "VMMachine",
-                "VMMemory", "VMRegions", system,
+                "CKVM", "KVM", "TestSupport", "VMAddressSpace", "VMBoot", "VMDevices", "VMDirtyTracking", "VMHost",
+                "VMMachine", "VMMemory", "VMRegions", system,
             ]),
 
         // Tests that need a host with KVM; they say so and skip where there is none.
@@ -91,7 +95,7 @@ let package = Package(
             name: "VMMachineHostTests",
             dependencies: [
                 "BuiltInGuests", "KVM", "TestSupport", "VMAddressSpace", "VMBoot", "VMDevices", "VMDirtyBitmap",
-                "VMMachine", "VMMemory", "VMRegions",
+                "VMDirtyTracking", "VMMachine", "VMMemory", "VMRegions",
             ]),
         .testTarget(name: "VMMHostTests", dependencies: ["BuiltInGuests", "TestSupport"]),
     ],

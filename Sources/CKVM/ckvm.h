@@ -62,6 +62,8 @@ CKVM_REQUEST(ENABLE_CAP);
 CKVM_REQUEST(CREATE_VCPU);
 CKVM_REQUEST(SET_USER_MEMORY_REGION);
 CKVM_REQUEST(GET_DIRTY_LOG);
+CKVM_REQUEST(CLEAR_DIRTY_LOG);
+CKVM_REQUEST(RESET_DIRTY_RINGS);
 CKVM_REQUEST(SET_TSS_ADDR);
 CKVM_REQUEST(SET_IDENTITY_MAP_ADDR);
 CKVM_REQUEST(CREATE_IRQCHIP);
@@ -194,5 +196,22 @@ static inline void ckvm_run_set_immediate_exit(struct kvm_run *run, uint8_t valu
 
 /* The general registers that KVM_CAP_SYNC_REGS leaves in the run page at every exit. */
 static inline const struct kvm_regs *ckvm_run_synced_registers(const struct kvm_run *run) { return &run->s.regs.regs; }
+
+/* ---- dirty rings ---- */
+
+/* Where a vCPU's descriptor has its ring, in bytes. */
+#define CKVM_DIRTY_RING_PAGE ((int64_t)KVM_DIRTY_LOG_PAGE_OFFSET)
+
+_Static_assert(sizeof(struct kvm_dirty_gfn) == 16, "kvm_dirty_gfn is kernel ABI");
+
+/* If the kernel has filled in the entry, reads it, hands it back to be reset, and returns 1. The kernel writes the other
+ * members before it sets the flag, and reads them before it clears it: hence acquire and release. */
+static inline int ckvm_dirty_gfn_take(struct kvm_dirty_gfn *entry, uint32_t *slot, uint64_t *page) {
+    if (__atomic_load_n(&entry->flags, __ATOMIC_ACQUIRE) != KVM_DIRTY_GFN_F_DIRTY) return 0;
+    *slot = entry->slot;
+    *page = entry->offset;
+    __atomic_store_n(&entry->flags, KVM_DIRTY_GFN_F_RESET, __ATOMIC_RELEASE);
+    return 1;
+}
 
 #endif

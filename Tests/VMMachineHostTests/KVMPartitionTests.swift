@@ -4,6 +4,7 @@ import TestSupport
 import Testing
 import VMAddressSpace
 import VMBoot
+import VMDirtyTracking
 import VMMemory
 import VMRegions
 
@@ -13,15 +14,19 @@ import VMRegions
 @Suite(.enabled(if: KVMHost.isUsable, Comment(rawValue: KVMHost.skipReason)), .timeLimit(.minutes(10)))
 struct KVMPartitionTests {
     /// What dirty logs had, as page frame numbers.
-    private final class DirtyPages: Sendable {
+    private final class DirtyPages: DirtyPageSink {
         private let pages = Mutex<Set<UInt64>>([])
 
         var all: Set<UInt64> { pages.withLock { $0 } }
 
-        func take(_ range: MemoryRange, _ words: UnsafeBufferPointer<UInt64>) {
+        func merge(_ words: UnsafeBufferPointer<UInt64>, of range: MemoryRange) {
             for (bit, page) in range.frames.enumerated() where words[bit / 64] >> (bit % 64) & 1 != 0 {
                 _ = pages.withLock { $0.insert(page) }
             }
+        }
+
+        func markDirty(_ ranges: [MemoryRange]) {
+            for range in ranges { pages.withLock { $0.formUnion(range.frames) } }
         }
     }
 
@@ -51,7 +56,7 @@ struct KVMPartitionTests {
     private func partition() -> KVMPartition {
         KVMPartition(
             shared, hasReadOnlyMemory: hasReadOnlyMemory, gate: .init(quiesce: {}, resume: {}),
-            onDirtyPages: { [dirty] range, words in dirty.take(range, words) })
+            dirtyPages: dirty)
     }
 
     /// - Parameter hostPage: nil for the page that lies as far into `memory` as `pages` into guest memory.
@@ -183,7 +188,7 @@ struct KVMPartitionTests {
         try carryOut(partition, map: [mapping(32..<64)])
         // mov byte [0x3000], 0x77; hlt
         let vcpu = try makeVCPU([0xc6, 0x06, 0x00, 0x30, 0x77, 0xf4])
-        try partition.setLoggingDirtyPages(true)
+        try partition.startLogging(.log, isInitiallySet: false)
         guard case .halt = try vcpu.run() else {
             Issue.record("the guest did not run to its end")
             return
@@ -201,10 +206,11 @@ struct KVMPartitionTests {
         }
         #expect(dirty.all == [0x23])
         try carryOut(partition, map: [mapping(40..<41)])
-        try partition.harvestDirtyPages()
+        var round = DirtyRound()
+        try partition.readDirtyLog(nil, into: &round)
+        round.forEachRun { dirty.markDirty([$0]) }
         #expect(dirty.all == [0x23, 0x2f])
-        #expect(partition.counters.pagesHarvested == 2)
-        try partition.setLoggingDirtyPages(false)
+        try partition.stopLogging()
         #expect(installed.allSatisfy { $0.flags.isEmpty })
         #expect(try memory.read(GuestAddress(0x2f000), count: 1) == [0x77])
     }
@@ -224,7 +230,7 @@ struct KVMPartitionTests {
             configuration, image: GuestImage(name: "reader", bytes: code), console: CollectingConsole())
         let partition = KVMPartition(
             machine.guest.shared, hasReadOnlyMemory: true,
-            gate: .init(quiesce: { machine.pause() }, resume: { machine.resume() }), onDirtyPages: { _, _ in })
+            gate: .init(quiesce: { machine.pause() }, resume: { machine.resume() }), dirtyPages: dirty)
         try memory.write([0x5a], at: GuestAddress(0x23000))
         try carryOut(partition, map: [mapping(32..<64)])
         try machine.start()

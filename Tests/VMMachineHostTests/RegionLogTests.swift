@@ -2,6 +2,7 @@ import TestSupport
 import Testing
 import VMAddressSpace
 import VMDirtyBitmap
+import VMDirtyTracking
 import VMMemory
 import VMRegions
 
@@ -35,7 +36,7 @@ struct RegionLogTests {
             rom = try await regions.addRegion(
                 "rom", MemoryRange(start: GuestAddress(start + 16 << 12), count: 4 << 12), priority: 1)
             try await rom.addMapping(of: try RegionBacking(memfd: "rom", byteCount: 4 << 12), count: 4 << 12)
-            try guest.machine.partition.setLoggingDirtyPages(true)
+            try guest.machine.dirtyTracker.start()
             backing.bitmap.clear()
         }
 
@@ -93,7 +94,9 @@ struct RegionLogTests {
                 try await setting.region.map()
             }
             machine.pause()
-            try machine.partition.harvestDirtyPages()
+            var round = DirtyRound()
+            try machine.dirtyTracker.harvest(into: &round)
+            round.putBack()
             let words = firstWords()
             for page in words.indices where words[page] != known[page] {
                 changed += 1
@@ -120,7 +123,7 @@ struct RegionLogTests {
                 "working set", MemoryRange(start: GuestAddress(Self.start), count: 0x1_0000))
             try await region.addMapping(of: backing, count: 0x1_0000)
             try await region.map()
-            try guest.machine.partition.setLoggingDirtyPages(true)
+            try guest.machine.dirtyTracker.start()
             #expect(try await guest.ask("fill \(Self.start + 0x2000) 12K 7") == "done")
             _ = guest.end()
             #expect(backing.bitmap.dirtyPageCount() == 0)

@@ -75,7 +75,7 @@ struct TwoProcessorsTests {
         let rom = try await machine.regions.addRegion(
             "rom", range(TwoProcessors.segment + 0x8000, 0x1000), priority: 1)
         try await rom.addMapping(of: try RegionBacking(memfd: "rom", byteCount: 0x1000), count: 0x1000)
-        try machine.partition.setLoggingDirtyPages(true)
+        try machine.dirtyTracker.start()
         backing.bitmap.clear()
         try machine.start()
         for _ in 0..<5 {

@@ -86,6 +86,13 @@ extension Capability {
     /// Saving debug registers.
     public static let debugRegisters = Capability(rawValue: KVM_CAP_DEBUGREGS)
 
+    /// Dirty logs that are cleared by range, and start out with every page dirty (`MANUAL_DIRTY_LOG_PROTECT2`).
+    public static let manualDirtyLogProtect = Capability(rawValue: KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2)
+    /// A ring of dirty pages for each vCPU. The value is the largest, in bytes.
+    public static let dirtyRing = Capability(rawValue: KVM_CAP_DIRTY_LOG_RING)
+    /// The same by another name, for programs that keep to its memory ordering on any processor.
+    public static let dirtyRingAcquireRelease = Capability(rawValue: KVM_CAP_DIRTY_LOG_RING_ACQ_REL)
+
     /// Every capability the monitor uses, the required ones first.
     public static let uses: [Use] = [
         Use(.userMemory, "KVM_CAP_USER_MEMORY", "guest memory from the monitor's mappings", else: nil),
@@ -117,6 +124,13 @@ extension Capability {
         Use(.xsave, "KVM_CAP_XSAVE", "saving extended processor state", else: "FPU and SSE state only"),
         Use(.xsave2, "KVM_CAP_XSAVE2", "saving processor state beyond 4 KiB (AMX)", else: "KVM_CAP_XSAVE"),
         Use(.xcrs, "KVM_CAP_XCRS", "saving XCR0", else: "it is not saved"),
+        Use(
+            .manualDirtyLogProtect, "KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2", "--dirty-tracking manual",
+            else: "--dirty-tracking log is the default"),
+        Use(
+            .dirtyRingAcquireRelease, "KVM_CAP_DIRTY_LOG_RING_ACQ_REL", "--dirty-tracking ring",
+            else: "KVM_CAP_DIRTY_LOG_RING"),
+        Use(.dirtyRing, "KVM_CAP_DIRTY_LOG_RING", "--dirty-tracking ring on older kernels", else: "no ring"),
         Use(.debugRegisters, "KVM_CAP_DEBUGREGS", "saving debug registers", else: "they are not saved"),
     ]
 

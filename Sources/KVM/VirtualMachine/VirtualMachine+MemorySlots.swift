@@ -58,39 +58,6 @@ extension VirtualMachine {
         }
     }
 
-    /// Reads which pages the guest has written since the last time, and unless the VM has
-    /// `KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2` on, starts the log anew (KVM API document, section 4.8). vCPUs may run.
-    /// - Parameter words: at least `MemorySlot.dirtyLogWordCount` of them are overwritten: a bit for each page, the first
-    ///   page in the lowest bit; bits past the last page are 0.
-    /// - Throws: `KVMError.call` with `ENOENT` where there is no such slot or it has not `MemorySlot.Flags.logDirtyPages`,
-    ///   `EINVAL` where `words` are too few, `ENXIO` where the VM logs to rings.
-    public func getDirtyLog(
-        _ id: MemorySlotID, into words: UnsafeMutableBufferPointer<UInt64>
-    ) throws(KVMError) {
-        // With the table locked, so that the slot does not become a larger one before the kernel has written.
-        try slots.withLock { (table) throws(KVMError) in
-            guard let slot = table[id] else {
-                throw .call(.getDirtyLog, .noSuchFileOrDirectory, about: "there is no memory slot \(id.rawValue)")
-            }
-            guard slot.flags.contains(.logDirtyPages) else {
-                throw .call(
-                    .getDirtyLog, .noSuchFileOrDirectory,
-                    about: "slot \(id.rawValue), \(slot.range), does not log dirty pages")
-            }
-            guard words.count >= slot.dirtyLogWordCount else {
-                throw .call(
-                    .getDirtyLog, .invalidArgument,
-                    about: "slot \(id.rawValue), \(slot.range), has a log of \(slot.dirtyLogWordCount) words, not "
-                        + "\(words.count)")
-            }
-            var log = kvm_dirty_log()
-            log.slot = id.rawValue
-            log.dirty_bitmap = UnsafeMutableRawPointer(words.baseAddress)
-            // SAFETY: the kernel writes one bit for each page of the slot, in whole words, which the buffer has room for.
-            try descriptor.set(.getDirtyLog, CKVM_GET_DIRTY_LOG, log, about: "slot \(id.rawValue), \(slot.range)")
-        }
-    }
-
     private func change(
         _ id: MemorySlotID, _ change: (MemorySlot) throws(KVMError) -> MemorySlot?
     ) throws(KVMError) {

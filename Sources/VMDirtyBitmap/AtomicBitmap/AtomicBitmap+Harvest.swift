@@ -16,7 +16,7 @@ extension AtomicBitmap {
         let length = min(pages.upperBound - pages.lowerBound, capacity.overflow ? .max : capacity.partialValue)
         let first = pages.lowerBound
         let walk = DirtyWordWalk<Taking>(storage, first..<(first + length))
-        let count = first & 63 == 0 ? words.take(walk, firstWord: first >> 6) : words.take(walk, firstPage: first)
+        let count = first & 63 == 0 ? words.take(walk, firstWord: first >> 6) : words.take(walk, base: first)
         if count != 0 { ProcessBarrier.heavy() }
         return count
     }

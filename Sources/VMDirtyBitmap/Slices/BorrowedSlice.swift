@@ -37,6 +37,32 @@ extension AtomicBitmap {
             if !isBeyondEnd { storage.merge(words, bits: bits, atPage: start >> storage.pageShift) }
         }
 
+        /// Takes pages into words, as `AtomicBitmap.harvest(_:into:)` does, but for the barrier that has to come between this and
+        /// copying their memory: `ProcessBarrier.heavy()`, once for any number of slices.
+        /// - Parameters:
+        ///   - offset: the page of this byte is the first.
+        ///   - bits: how many pages, and the numbers of their bits; bit n of word m is 64 * m + n. All must be there.
+        /// - Returns: how many pages were taken.
+        package func take(at offset: UInt64, into words: inout MutableSpan<UInt64>, bits: Range<UInt64>) -> UInt64 {
+            let (start, isBeyondEnd) = self.offset.addingReportingOverflow(offset)
+            guard !isBeyondEnd else { return 0 }
+            let first = start >> storage.pageShift
+            let walk = DirtyWordWalk<Taking>(storage, first..<(first + UInt64(bits.count)))
+            let base = first &- bits.lowerBound
+            return base & 63 == 0 && base <= first
+                ? words.take(walk, firstWord: base >> 6) : words.take(walk, base: base)
+        }
+
+        /// Clears pages, as `AtomicBitmap.clear(_:)` does, but for the same barrier.
+        /// - Parameter offset: the page of this byte is the first.
+        package func clear(at offset: UInt64, pageCount: UInt64) {
+            let (start, isBeyondEnd) = self.offset.addingReportingOverflow(offset)
+            guard !isBeyondEnd else { return }
+            let first = start >> storage.pageShift
+            var walk = DirtyWordWalk<Taking>(storage, first..<(first + pageCount))
+            while walk.next() != nil {}
+        }
+
         /// The bytes from its start to the end of the tracked memory, which may grow.
         @inlinable
         public var byteCount: UInt64 {

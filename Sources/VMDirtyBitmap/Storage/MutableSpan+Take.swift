@@ -17,18 +17,20 @@ extension MutableSpan where Element == UInt64 {
         return count
     }
 
-    /// The same where a word of the walk may lie across two of these: their first bit stands for `firstPage`.
-    mutating func take(_ walk: consuming DirtyWordWalk<Taking>, firstPage: UInt64) -> UInt64 {
+    /// The same where a word of the walk may lie across two of these.
+    /// - Parameter base: the page that the first bit stands for. It may be less than 0, and has then wrapped around; the
+    ///   walk's pages all have bits here.
+    mutating func take(_ walk: consuming DirtyWordWalk<Taking>, base: UInt64) -> UInt64 {
         var count: UInt64 = 0
         while let word = walk.next() {
             count &+= word.pageCount
-            guard word.firstPage >= firstPage else {
-                self[0] |= word.bits >> (firstPage - word.firstPage)
+            let distance = Int64(bitPattern: word.firstPage &- base)
+            guard distance >= 0 else {
+                self[0] |= word.bits >> UInt64(-distance)
                 continue
             }
-            let distance = word.firstPage - firstPage
             let index = Int(distance >> 6)
-            let shift = distance & 63
+            let shift = UInt64(distance & 63)
             self[index] |= word.bits << shift
             let rest = shift == 0 ? 0 : word.bits >> (64 - shift)
             if rest != 0 { self[index + 1] |= rest }

@@ -64,6 +64,18 @@ struct MachineOptions: ParsableArguments {
     var pit: Bool?
 
     @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "How written pages are tracked when something asks for it: auto (the default), log, manual, ring, or off.",
+            valueName: "method"))
+    var dirtyTracking: MachineConfiguration.DirtyTracking?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Entries of each CPU's dirty ring, a power of two (default 4096).", valueName: "count"))
+    var dirtyRingSize: Int?
+
+    @Option(
         name: .long, help: ArgumentHelp("Stop the guest after this time: 10s, 500ms, 2m.", valueName: "time"),
         transform: { try $0.parsed("a time of a millisecond or more, such as 10s, 500ms or 2m", TimeLimit.init) })
     var timeout: TimeLimit?
@@ -109,6 +121,8 @@ struct MachineOptions: ParsableArguments {
         configuration.cpus = cpus ?? configuration.cpus
         configuration.irqchip = irqchip ?? configuration.irqchip
         configuration.pit = pit ?? configuration.pit
+        configuration.dirtyTracking = dirtyTracking ?? configuration.dirtyTracking
+        configuration.dirtyRingSize = dirtyRingSize ?? configuration.dirtyRingSize
         configuration.timeout = timeout ?? configuration.timeout
         configuration.kvmDevice = kvmDevice ?? configuration.kvmDevice
     }
@@ -143,6 +157,8 @@ struct MachineOptions: ParsableArguments {
         case .cpus: "-c"
         case .irqchip: "--irqchip"
         case .pit: "--pit"
+        case .dirtyTracking: "--dirty-tracking"
+        case .dirtyRingSize: "--dirty-ring-size"
         case .timeout: "--timeout"
         case .kvmDevice: "--kvm-device"
         }
@@ -160,3 +176,5 @@ extension String {
 extension ImageFormat: ExpressibleByArgument {}
 
 extension MachineConfiguration.IRQChip: ExpressibleByArgument {}
+
+extension MachineConfiguration.DirtyTracking: ExpressibleByArgument {}

@@ -18,6 +18,8 @@ extension MachineConfiguration: Decodable {
         cpus = try container.decodeInteger(forKey: .cpus) ?? cpus
         irqchip = try container.decodeChoice(IRQChip.self, forKey: .irqchip) ?? irqchip
         pit = try container.decodeIfPresent(Bool.self, forKey: .pit) ?? pit
+        dirtyTracking = try container.decodeChoice(DirtyTracking.self, forKey: .dirtyTracking) ?? dirtyTracking
+        dirtyRingSize = try container.decodeInteger(forKey: .dirtyRingSize)
         timeout = try container.decodeIfPresent(TimeLimit.self, forKey: .timeout)
         kvmDevice = try container.decodeIfPresent(String.self, forKey: .kvmDevice) ?? kvmDevice
     }

@@ -1,5 +1,6 @@
 import KVM
 import VMAddressSpace
+import VMDirtyTracking
 
 extension MachineConfiguration {
     /// The most CPUs whatever the host offers: APIC ids are a byte wide in everything a guest sees here, 255 means all of
@@ -49,6 +50,7 @@ extension MachineConfiguration {
         guard !pit || irqchip == .full else {
             throw .configuration(key: .pit, "the timer in the kernel needs the irqchip there too (full)")
         }
+        try validateDirtyRing()
     }
 
     /// Checks the rest against what the host can do.
@@ -73,5 +75,6 @@ extension MachineConfiguration {
         guard !pit || system.has(.pit) else {
             throw .configuration(key: .pit, "the host's KVM lacks \(Capability.pit)")
         }
+        try validateDirtyTracking(DirtyTrackingSupport(system))
     }
 }

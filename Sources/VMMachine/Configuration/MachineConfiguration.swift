@@ -27,6 +27,11 @@ public struct MachineConfiguration: Hashable, Encodable, Sendable {
     public var irqchip: IRQChip
     /// Whether there is an 8254 timer in the kernel; needs `irqchip` to be `.full`.
     public var pit: Bool
+    /// How the pages that the guest writes can be tracked, by whoever asks for that.
+    public var dirtyTracking: DirtyTracking
+    /// How many entries each vCPU's dirty ring has, where `dirtyTracking` is `.ring`: a power of two. Nil for 4096, or what
+    /// the host has.
+    public var dirtyRingSize: Int?
     /// How long the guest may run. Nil for as long as it likes.
     public var timeout: TimeLimit?
     /// The path of the host's KVM device.
@@ -77,12 +82,21 @@ public struct MachineConfiguration: Hashable, Encodable, Sendable {
         case none
     }
 
+    /// How the pages that a guest writes can be tracked.
+    public enum DirtyTracking: String, CaseIterable, Codable, Sendable {
+        /// By what is best on the host, of the bitmaps.
+        case auto
+        case log, manual, ring
+        /// Not at all.
+        case off
+    }
+
     /// What is left out is as usual: 128 MiB, one CPU, the interrupt controllers in the kernel, no time limit.
     public init(
         guest: String, format: ImageFormat? = nil, loadAddress: HexAddress? = nil, entry: HexAddress? = nil,
         commandLine: String? = nil, arguments: [String] = [], modules: [Module] = [],
         memory: ByteSize = Self.defaultMemory, roms: [ROM] = [], cpus: Int = 1, irqchip: IRQChip = .full,
-        pit: Bool = false,
+        pit: Bool = false, dirtyTracking: DirtyTracking = .auto, dirtyRingSize: Int? = nil,
         timeout: TimeLimit? = nil, kvmDevice: String = Self.defaultKVMDevice
     ) {
         self.guest = guest
@@ -97,6 +111,8 @@ public struct MachineConfiguration: Hashable, Encodable, Sendable {
         self.cpus = cpus
         self.irqchip = irqchip
         self.pit = pit
+        self.dirtyTracking = dirtyTracking
+        self.dirtyRingSize = dirtyRingSize
         self.timeout = timeout
         self.kvmDevice = kvmDevice
     }
@@ -104,7 +120,7 @@ public struct MachineConfiguration: Hashable, Encodable, Sendable {
     /// The keys of its JSON form.
     public enum CodingKeys: String, CodingKey, CaseIterable {
         case guest, format, loadAddress, entry, commandLine, arguments, modules
-        case memory, roms, cpus, irqchip, pit, timeout, kvmDevice
+        case memory, roms, cpus, irqchip, pit, dirtyTracking, dirtyRingSize, timeout, kvmDevice
     }
 
     /// 128 MiB.

@@ -30,6 +30,7 @@ enum ExitText {
         case .halt: "hlt"
         case .interrupted: "interrupted"
         case .endOfInterrupt: "end of interrupt"
+        case .dirtyRingFull: "dirty ring full"
         case .shutdown: "shutdown"
         case .internalError: "internal error"
         case .failedEntry: "failed entry"

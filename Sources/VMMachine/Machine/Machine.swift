@@ -1,6 +1,7 @@
 import KVM
 import VMBoot
 import VMDevices
+import VMDirtyTracking
 import VMHost
 
 /// One virtual machine with its guest loaded, ready to run: made from a configuration, driven from any thread.
@@ -17,6 +18,8 @@ public final class Machine: Sendable {
     public let configuration: MachineConfiguration
     /// The format the image was loaded as.
     public let format: ImageFormat
+    /// Tracks which pages of its memory are written, once told to.
+    public let dirtyTracker: DirtyTracker
     let guest: MachineMemory
     let devices: Devices
     let control: RunControl
@@ -55,10 +58,15 @@ public final class Machine: Sendable {
         let shared = try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in try SharedVM(system) }
         let guest = try MachineMemory(
             shared, system, configuration, physicalAddressBits: cpuid.physicalAddressBits, gate: gate)
+        let support = DirtyTrackingSupport(system)
+        let entryCount = configuration.dirtyRingEntryCount(support)
         let processors = try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in
             try shared.createInterruptControllers(configuration)
-            return try Processor.makeAll(
+            if let entryCount { try shared.enableDirtyRings(entryCount, system) }
+            let processors = try Processor.makeAll(
                 configuration, shared.vm, cpuid, hasTSCDeadlineTimer: system.has(.tscDeadlineTimer))
+            if let entryCount { try shared.dirtyRings.attach(processors, entryCount: entryCount) }
+            return processors
         }
         gate.attach(processors)
         if system.has(.tscFrequency), let kilohertz = try? processors[0].vcpu.tscKilohertz() {
@@ -80,6 +88,8 @@ public final class Machine: Sendable {
         }
         self.configuration = configuration
         self.format = plan.format
+        self.dirtyTracker = DirtyTracker(
+            guest.partition, guest.regions.dirtyLog, support, configuration.dirtyTracking.setup)
         self.guest = guest
         self.control = control
         self.gate = gate

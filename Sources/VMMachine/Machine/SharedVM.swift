@@ -3,6 +3,8 @@ import KVM
 /// The virtual machine in the kernel, shared by all that call it.
 final class SharedVM: Sendable {
     let vm: VirtualMachine
+    /// Those of its vCPUs, where it has rings.
+    let dirtyRings = DirtyRings()
 
     /// Where Intel processors without unrestricted guest mode keep the four pages they need for real mode: below the
     /// BIOS, as in other monitors.
@@ -14,6 +16,11 @@ final class SharedVM: Sendable {
         vm = try system.makeVirtualMachine()
         if system.has(.setIdentityMapAddress) { try vm.setIdentityMapAddress(Self.identityMapAddress) }
         try vm.setTSSAddress(Self.tssAddress)
+    }
+
+    /// Makes it log dirty pages to rings, which the vCPUs made from then on have.
+    func enableDirtyRings(_ entryCount: Int, _ system: borrowing KVMSystem) throws(KVMError) {
+        try vm.enableDirtyRings(entryCount: entryCount, hasAcquireRelease: system.has(.dirtyRingAcquireRelease))
     }
 
     /// Creates the interrupt controllers that are to be in the kernel.

@@ -27,7 +27,7 @@ final class MachineMemory: Sendable {
         let partition = KVMPartition(
             shared, hasReadOnlyMemory: system.has(.readOnlyMemory),
             gate: KVMPartition.ProcessorGate(quiesce: { gate.pause() }, resume: { gate.resume() }),
-            onDirtyPages: { [dirtyLog = manager.dirtyLog] range, words in dirtyLog.merge(words, of: range) })
+            dirtyPages: manager.dirtyLog)
         handles = try MachineError.wrap(MachineError.memory) { () throws(RegionManagerError) in
             try manager.withTurn { manager throws(RegionManagerError) in
                 let handles = try manager.addRegions(definitions)
@@ -52,6 +52,7 @@ final class MachineMemory: Sendable {
     deinit {
         // The slots go with the VM. What their logs have still goes to the backings, which may outlive it.
         partition.abandon()
+        shared.dirtyRings.detach()
     }
 
     /// As many address bits as cost the host nothing; a process that may not reserve that much gets by with what its

@@ -58,7 +58,7 @@ final class ExitTrace: @unchecked Sendable {
 struct ExitRecord: Sendable {
     enum Kind: UInt8, CaseIterable, Sendable {
         case portRead, portWrite, mmioRead, mmioWrite, halt, interrupted, endOfInterrupt, shutdown, internalError
-        case failedEntry, systemEvent, memoryFault, other
+        case failedEntry, systemEvent, memoryFault, dirtyRingFull, other
 
         /// What reports call it.
         var name: String {
@@ -75,6 +75,7 @@ struct ExitRecord: Sendable {
             case .failedEntry: "failedEntry"
             case .systemEvent: "systemEvent"
             case .memoryFault: "memoryFault"
+            case .dirtyRingFull: "dirtyRingFull"
             case .other: "other"
             }
         }

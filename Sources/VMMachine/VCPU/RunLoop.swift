@@ -85,6 +85,13 @@ struct RunLoop: Sendable {
         case .ioapicEndOfInterrupt(let vector):
             trace.count(.endOfInterrupt)
             ioapic?.endOfInterrupt(vector: vector)
+        case .dirtyRingFull:
+            trace.count(.dirtyRingFull)
+            do throws(KVMError) {
+                try memory.partition.drainDirtyRing(of: processor.index)
+            } catch {
+                end(.outcome(.failed(.kvm(error))))
+            }
         case .systemEvent(let type):
             trace.record(ExitRecord(kind: .systemEvent, address: UInt64(type)))
             switch type {

@@ -1,6 +1,8 @@
 import VMAddressSpace
 import VMDirtyBitmap
+import VMHost
 
+/// Which pages were written, by ranges that may span several regions.
 extension RegionMap {
     /// Marks the pages that a log of the kernel's (`KVM_GET_DIRTY_LOG`) says were written, in the bitmaps of the regions they
     /// are in.
@@ -9,29 +11,81 @@ extension RegionMap {
     ///     word count as not written; bits beyond the range are ignored.
     ///   - range: may span several regions; what is in none is ignored.
     public func mergeDirtyLog(_ words: UnsafeBufferPointer<UInt64>, of range: MemoryRange) {
-        var index = table.lastStart(notAbove: range.start.rawValue)
-        while index < table.count, (table.entries + index).start <= range.last.rawValue {
-            mergeDirtyLog(words, of: range, into: table.entries + index)
-            index += 1
+        forEachEntry(in: range, wordCount: words.count) { entry, bits in
+            let first = range.start.rawValue + bits.lowerBound << PageSize.size4K.shift
+            if let bitmap = entry.pointee.pageBitmap {
+                bitmap.merge(words: words.span, bits: bits, at: first - entry.start)
+            } else if entry.pointee.region.isTracking {
+                words.forEachRun(in: bits) { run in
+                    let pages = run.upperBound - run.lowerBound
+                    entry.markDirty(
+                        range.start.rawValue + run.lowerBound << PageSize.size4K.shift, pages << PageSize.size4K.shift)
+                }
+            }
         }
     }
 
-    private func mergeDirtyLog(
-        _ words: UnsafeBufferPointer<UInt64>, of range: MemoryRange, into entry: UnsafeMutablePointer<RegionEntry>
+    /// Marks all of a range as written.
+    /// - Parameter range: may span several regions; what is in none is ignored.
+    public func markDirty(_ range: MemoryRange) {
+        forEachEntry(in: range, wordCount: .max) { entry, bits in
+            entry.markDirty(
+                range.start.rawValue + bits.lowerBound << PageSize.size4K.shift,
+                UInt64(bits.count) << PageSize.size4K.shift)
+        }
+    }
+
+    /// Forgets what the bitmaps of the regions have marked. After it the memory may be copied.
+    /// - Parameter range: may span several regions. Those whose bitmap is not of pages of 4 KiB are passed over.
+    public func clearDirtyPages(of range: MemoryRange) {
+        forEachEntry(in: range, wordCount: .max) { entry, bits in
+            let first = range.start.rawValue + bits.lowerBound << PageSize.size4K.shift
+            entry.pointee.pageBitmap?.clear(at: first - entry.start, pageCount: UInt64(bits.count))
+        }
+        ProcessBarrier.heavy()
+    }
+
+    /// Takes what the bitmaps of the regions have marked. After it the memory may be copied.
+    /// - Parameters:
+    ///   - range: may span several regions. Those whose bitmap is not of pages of 4 KiB are passed over.
+    ///   - words: ORed into, as `mergeDirtyLog` takes them. Pages beyond the last word stay marked.
+    /// - Returns: how many pages were taken.
+    @discardableResult
+    public func harvestDirtyPages(of range: MemoryRange, into words: inout MutableSpan<UInt64>) -> UInt64 {
+        var count: UInt64 = 0
+        forEachEntry(in: range, wordCount: words.count) { entry, bits in
+            guard let bitmap = entry.pointee.pageBitmap else { return }
+            let first = range.start.rawValue + bits.lowerBound << PageSize.size4K.shift
+            count += bitmap.take(at: first - entry.start, into: &words, bits: bits)
+        }
+        if count > 0 { ProcessBarrier.heavy() }
+        return count
+    }
+
+    /// Calls `body` with each region that has memory in the range, and the numbers of its pages there.
+    private func forEachEntry(
+        in range: MemoryRange, wordCount: Int, _ body: (UnsafeMutablePointer<RegionEntry>, Range<UInt64>) -> Void
     ) {
         let start = range.start.rawValue
-        let (first, last) = (max(entry.start, start), min(entry.last, range.last.rawValue))
-        guard first <= last else { return }
-        let end = min((last - start) >> PageSize.size4K.shift + 1, UInt64(words.count) << 6)
-        let bits = min((first - start) >> PageSize.size4K.shift, end)..<end
-        if let bitmap = entry.pointee.bitmap, bitmap.pageSize == PageSize.size4K.bytes {
-            bitmap.merge(words: words.span, bits: bits, at: first - entry.start)
-        } else if entry.pointee.region.isTracking {
-            words.forEachRun(in: bits) { run in
-                let pages = run.upperBound - run.lowerBound
-                entry.markDirty(start + run.lowerBound << PageSize.size4K.shift, pages << PageSize.size4K.shift)
-            }
+        let (bitCount, isAll) = UInt64(wordCount).multipliedReportingOverflow(by: 64)
+        var index = table.lastStart(notAbove: start)
+        while index < table.count, (table.entries + index).start <= range.last.rawValue {
+            let entry = table.entries + index
+            index += 1
+            let (first, last) = (max(entry.start, start), min(entry.last, range.last.rawValue))
+            guard first <= last else { continue }
+            let firstBit = (first - start) >> PageSize.size4K.shift
+            let end = (last - start) >> PageSize.size4K.shift + 1
+            let endBit = isAll ? end : min(end, bitCount)
+            if firstBit < endBit { body(entry, firstBit..<endBit) }
         }
+    }
+}
+
+extension RegionEntry {
+    /// The bitmap, where it is of the pages that the kernel's logs are of.
+    fileprivate var pageBitmap: AtomicBitmap.BorrowedSlice? {
+        bitmap.flatMap { $0.pageSize == PageSize.size4K.bytes ? $0 : nil }
     }
 }
 

@@ -16,6 +16,15 @@ public struct DirtyLogSink: Sendable {
     ///   - words: a bit for each page, the first in the lowest bit of the first word.
     ///   - range: guest-physical; where it has no memory, bits are passed over.
     public func merge(_ words: UnsafeBufferPointer<UInt64>, of range: MemoryRange) {
-        space.shown.withLock(\.self).mergeDirtyLog(words, of: range)
+        map.mergeDirtyLog(words, of: range)
     }
+
+    /// Marks ranges of pages as written that a partition's dirty ring says were.
+    public func markDirty(_ ranges: [MemoryRange]) {
+        let map = map
+        for range in ranges { map.markDirty(range) }
+    }
+
+    /// The memory that logs are about.
+    package var map: RegionMap { space.shown.withLock(\.self) }
 }

@@ -1,6 +1,8 @@
 import SystemPackage
 import VMAddressSpace
+import VMDirtyTracking
 import VMHost
+import VMRegions
 
 @testable import KVM
 @testable import VMMachine
@@ -10,8 +12,11 @@ import VMHost
 final class FakeVM: MemorySlotCalls {
     struct State {
         var slots: [UInt32: MemorySlot] = [:]
-        /// Pages of 4 KiB, by guest frame number, that a log has.
+        /// Pages of 4 KiB, by guest frame number, that a log or a ring has.
         var dirty: Set<UInt64> = []
+        var protection = VirtualMachine.DirtyLogProtection.automatic
+        /// Whether pages are logged to rings.
+        var hasRings = false
         /// What has been handed over.
         var harvested: Set<UInt64> = []
         var isQuiesced = false
@@ -37,9 +42,21 @@ final class FakeVM: MemorySlotCalls {
         let gate = KVMPartition.ProcessorGate(
             quiesce: { self.state.withLock { $0.setQuiesced(true) } },
             resume: { self.state.withLock { $0.setQuiesced(false) } })
-        return KVMPartition(self, hasReadOnlyMemory: hasReadOnlyMemory, gate: gate) { range, words in
+        return KVMPartition(self, hasReadOnlyMemory: hasReadOnlyMemory, gate: gate, dirtyPages: Sink(vm: self))
+    }
+
+    struct Sink: DirtyPageSink {
+        let vm: FakeVM
+
+        func merge(_ words: UnsafeBufferPointer<UInt64>, of range: MemoryRange) {
             let pages = range.frames.enumerated().filter { words[$0.offset / 64] >> ($0.offset % 64) & 1 != 0 }
-            self.state.withLock { $0.harvested.formUnion(pages.map(\.element)) }
+            vm.state.withLock { $0.harvested.formUnion(pages.map(\.element)) }
+        }
+
+        func markDirty(_ ranges: [MemoryRange]) {
+            vm.state.withLock { state in
+                for range in ranges { state.harvested.formUnion(range.frames) }
+            }
         }
     }
 
@@ -95,12 +112,49 @@ final class FakeVM: MemorySlotCalls {
                 state.complaints.append("the dirty log of \(slot.range) was lost")
             }
             state.slots[id.rawValue]?.flags = flags
+            if flags.contains(.logDirtyPages), state.protection == .manualInitiallySet {
+                state.dirty.formUnion(slot.range.frames)
+            }
         }
     }
+
+    func setDirtyLogProtection(_ protection: VirtualMachine.DirtyLogProtection) throws(KVMError) {
+        try state.withLock { (state) throws(KVMError) in
+            try state.count(.enableCapability)
+            state.protection = protection
+        }
+    }
+
+    func clearDirtyLog(_ id: MemorySlotID, firstPage: UInt64, words: UnsafeBufferPointer<UInt64>) throws(KVMError) {
+        try state.withLock { (state) throws(KVMError) in
+            try state.count(.clearDirtyLog)
+            guard let slot = state.slots[id.rawValue], slot.flags.contains(.logDirtyPages) else {
+                throw .call(.clearDirtyLog, .noSuchFileOrDirectory, about: "slot \(id.rawValue)")
+            }
+            guard state.protection != .automatic, firstPage % 64 == 0, firstPage < slot.range.pageCount else {
+                throw .call(.clearDirtyLog, .invalidArgument, about: "from page \(firstPage)")
+            }
+            for (bit, page) in slot.range.frames.dropFirst(Int(firstPage)).enumerated() where bit / 64 < words.count {
+                if words[bit / 64] >> (bit % 64) & 1 != 0 { state.dirty.remove(page) }
+            }
+        }
+    }
+
+    func drainDirtyRings(of vcpu: Int?, _ body: ([MemoryRange]) -> Void) throws(KVMError) {
+        let pages = try state.withLock { (state) throws(KVMError) in
+            try state.count(.resetDirtyRings)
+            defer { state.dirty = [] }
+            return state.dirty
+        }
+        body(pages.sorted().compactMap { try? MemoryRange(frames: $0..<($0 + 1)) })
+    }
+
+    var dirtyPageCounts: [UInt64]? { nil }
 
     func getDirtyLog(_ id: MemorySlotID, into words: UnsafeMutableBufferPointer<UInt64>) throws(KVMError) {
         try state.withLock { (state) throws(KVMError) in
             try state.count(.getDirtyLog)
+            guard !state.hasRings else { throw .call(.getDirtyLog, .noSuchAddressOrDevice, about: "rings") }
             guard let slot = state.slots[id.rawValue], slot.flags.contains(.logDirtyPages) else {
                 throw .call(.getDirtyLog, .noSuchFileOrDirectory, about: "slot \(id.rawValue)")
             }
@@ -108,8 +162,9 @@ final class FakeVM: MemorySlotCalls {
                 throw .call(.getDirtyLog, .invalidArgument, about: "\(words.count) words")
             }
             words.update(repeating: 0)
-            for (bit, page) in slot.range.frames.enumerated() where state.dirty.remove(page) != nil {
+            for (bit, page) in slot.range.frames.enumerated() where state.dirty.contains(page) {
                 words[bit / 64] |= 1 << (bit % 64)
+                if state.protection == .automatic { state.dirty.remove(page) }
             }
         }
     }
@@ -158,5 +213,20 @@ extension FakeVM.State {
     mutating func setQuiesced(_ quiesced: Bool) {
         if isQuiesced == quiesced { complaints.append("the gate was moved to where it was: \(quiesced)") }
         isQuiesced = quiesced
+    }
+}
+
+/// For tests that are about slots: the log on and off, and what it has handed over.
+extension KVMPartition {
+    var isLoggingDirtyPages: Bool { loggingMethod != nil }
+
+    func setLoggingDirtyPages(_ isOn: Bool, by method: DirtyTrackingMethod = .log) throws(PartitionError) {
+        if isOn { try startLogging(method, isInitiallySet: false) } else { try stopLogging() }
+    }
+
+    func harvestDirtyPages() throws(PartitionError) {
+        var round = DirtyRound()
+        try readDirtyLog(nil, into: &round)
+        round.forEachRun { dirtyPages.markDirty([$0]) }
     }
 }

@@ -169,7 +169,7 @@ import VMRegions
                     for _ in 0..<20_000 where isInspected.value == 0 { usleep(1000) }
                     // Before the wait is over.
                     isWaiting.value = 2
-                }, resume: {}), onDirtyPages: { _, _ in })
+                }, resume: {}), dirtyPages: FakeVM.Sink(vm: vm))
         try partition.carryOut(change(map: [mapping(0..<64)]))
         try onThreads([
             { try partition.carryOut(change(unmap: [16..<20])) },

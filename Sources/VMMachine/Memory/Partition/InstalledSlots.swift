@@ -1,28 +1,28 @@
 import KVM
-import VMAddressSpace
+import VMDirtyTracking
 
 /// The slots of a partition that are in the kernel, and the processors that see them. What fails is undone.
 struct InstalledSlots: Sendable {
-    /// Takes what a dirty log had: for each page of the range a bit, the first page in the lowest bit of the first word.
-    /// Bits past the last page are 0.
-    typealias DirtyPageSink = @Sendable (MemoryRange, UnsafeBufferPointer<UInt64>) -> Void
-
-    private let calls: any MemorySlotCalls
+    let calls: any MemorySlotCalls
     private let gate: KVMPartition.ProcessorGate
-    private let onDirtyPages: DirtyPageSink
+    let dirtyPages: any DirtyPageSink
     private(set) var isQuiesced = false
-    private let table: SlotTable
+    let table: SlotTable
+    /// How the slots that the guest can write log dirty pages; nil where they do not.
+    var method: DirtyTrackingMethod?
+    /// How the kernel was told to keep their logs.
+    var protection = VirtualMachine.DirtyLogProtection.automatic
     /// Room for a dirty log.
-    private var log: [UInt64] = []
+    var log: [UInt64] = []
 
     init(
         _ calls: any MemorySlotCalls, _ gate: KVMPartition.ProcessorGate, _ table: SlotTable,
-        onDirtyPages: @escaping DirtyPageSink
+        _ dirtyPages: any DirtyPageSink
     ) {
         self.calls = calls
         self.gate = gate
         self.table = table
-        self.onDirtyPages = onDirtyPages
+        self.dirtyPages = dirtyPages
     }
 
     /// What is in the kernel.
@@ -42,6 +42,13 @@ struct InstalledSlots: Sendable {
     mutating func resume() {
         guard isQuiesced else { return }
         isQuiesced = false
+        gate.resume()
+    }
+
+    /// Makes the processors leave the guest for a moment: what they hold back of their rings is there then.
+    func flush() {
+        guard !isQuiesced else { return }
+        gate.quiesce()
         gate.resume()
     }
 
@@ -71,14 +78,14 @@ struct InstalledSlots: Sendable {
     mutating func removeAll() {
         for slot in layout.slots {
             if slot.flags.contains(.logDirtyPages) { quiesce() }
-            try? harvest(slot)
+            try? harvest([slot])
             try? remove(slot)
         }
     }
 
     /// Forgets them all, which no processor uses any more. What logs have is handed over as far as it can be read.
     mutating func abandon() {
-        for slot in layout.slots { try? harvest(slot) }
+        for slot in layout.slots { try? harvest([slot]) }
         table.withLock { $0.forget() }
     }
 
@@ -91,7 +98,7 @@ struct InstalledSlots: Sendable {
             failure.undo { () throws(SlotFailure) in
                 // The guest may have written to it since.
                 if slot.flags.contains(.logDirtyPages) { quiesce() }
-                try harvest(slot)
+                try harvest([slot])
                 try remove(slot)
                 countUndone()
             }
@@ -110,81 +117,13 @@ struct InstalledSlots: Sendable {
     }
 
     private func add(_ slot: MemorySlot) throws(SlotFailure) {
-        let id = try SlotFailure.wrap(.add, slot) { () throws(KVMError) in try calls.addMemorySlot(slot) }
+        let id = try SlotFailure.wrap(.add, slot.range) { () throws(KVMError) in try calls.addMemorySlot(slot) }
         table.withLock { $0.insert(slot, id) }
     }
 
     private func remove(_ slot: MemorySlot) throws(SlotFailure) {
         guard let id = table.withLock({ $0.id(of: slot) }) else { return }
-        try SlotFailure.wrap(.remove, slot) { () throws(KVMError) in try calls.removeMemorySlot(id) }
+        try SlotFailure.wrap(.remove, slot.range) { () throws(KVMError) in try calls.removeMemorySlot(id) }
         table.withLock { $0.remove(slot) }
-    }
-
-    // MARK: Dirty logs
-
-    /// Makes all slots that the guest can write log dirty pages, or stop it.
-    /// - Throws: nothing has changed then, unless the error says so.
-    mutating func setLogging(_ isOn: Bool) throws(SlotFailure) {
-        if !isOn { try harvest() }
-        let slots = layout.slots
-        for (index, slot) in slots.enumerated() {
-            do throws(SlotFailure) {
-                try setLogging(isOn, of: slot)
-            } catch {
-                var failure = error
-                for slot in slots[..<index].reversed() {
-                    failure.undo { () throws(SlotFailure) in
-                        if try setLogging(!isOn, of: slot.loggingDirtyPages(isOn)) { countUndone() }
-                    }
-                }
-                throw failure
-            }
-        }
-        if !isOn { log = [] }
-    }
-
-    /// Switches the logs of the slots that `other` has as well, but for that, as they are there.
-    /// - Throws: some may have been switched then.
-    mutating func setLogging(as other: SlotLayout) throws(SlotFailure) {
-        for slot in layout.slots {
-            let isOn = !slot.flags.contains(.logDirtyPages)
-            guard other.index(of: slot.loggingDirtyPages(isOn)) != nil else { continue }
-            if !isOn { try harvest(slot) }
-            try setLogging(isOn, of: slot)
-        }
-    }
-
-    /// - Returns: whether that took a call.
-    @discardableResult
-    private func setLogging(_ isOn: Bool, of slot: MemorySlot) throws(SlotFailure) -> Bool {
-        let flags = slot.loggingDirtyPages(isOn).flags
-        guard flags != slot.flags, let id = table.withLock({ $0.id(of: slot) }) else { return false }
-        try SlotFailure.wrap(.setFlags, slot) { () throws(KVMError) in try calls.setMemorySlotFlags(id, flags) }
-        table.withLock { $0.setFlags(flags, of: slot) }
-        return true
-    }
-
-    /// Hands over what all dirty logs have.
-    mutating func harvest() throws(SlotFailure) {
-        try harvest(layout.slots)
-    }
-
-    /// Hands over what the dirty logs of these have.
-    mutating func harvest(_ slots: [MemorySlot]) throws(SlotFailure) {
-        for slot in slots { try harvest(slot) }
-    }
-
-    private mutating func harvest(_ slot: MemorySlot) throws(SlotFailure) {
-        guard slot.flags.contains(.logDirtyPages), let id = table.withLock({ $0.id(of: slot) }) else { return }
-        let count = slot.dirtyLogWordCount
-        if log.count < count { log = Array(repeating: 0, count: count) }
-        let pages = try log.withUnsafeMutableBufferPointer { (room) throws(SlotFailure) in
-            let words = UnsafeMutableBufferPointer(rebasing: room.prefix(count))
-            try SlotFailure.wrap(.readDirtyLog, slot) { () throws(KVMError) in try calls.getDirtyLog(id, into: words) }
-            let pages = words.reduce(0) { $0 + $1.nonzeroBitCount }
-            if pages > 0 { onDirtyPages(slot.range, UnsafeBufferPointer(words)) }
-            return pages
-        }
-        table.withLock { $0.counters.pagesHarvested += UInt64(pages) }
     }
 }

@@ -1,23 +1,37 @@
+import KVM
+import VMAddressSpace
+import VMDirtyTracking
 import VMRegions
 
 /// The kernel's log of the pages the guest writes. It outlasts changes: new memory is logged as well, and what the log of
 /// a slot has is handed over before the slot goes.
-extension KVMPartition {
-    /// Whether the pages the guest writes are logged.
-    public var isLoggingDirtyPages: Bool {
-        state.withLock { $0.isLogging }
+extension KVMPartition: DirtyLogSource {
+    /// How the pages the guest writes are logged; nil where they are not.
+    public var loggingMethod: DirtyTrackingMethod? {
+        state.withLock { $0.isLogging ? $0.installed.method : nil }
     }
 
-    /// Switches the log, while the guest runs. Before it is switched off, which keeps the processors out for a moment, what
-    /// it has is handed over.
-    /// - Throws: all is as before then, unless the error says where not; pages may have been handed over.
-    public func setLoggingDirtyPages(_ isOn: Bool) throws(PartitionError) {
-        try perform { (state) throws(SlotStateError) in try state.setLogging(isOn) }
+    package var isGone: Bool { state.withLock(\.isAbandoned) }
+
+    package var dirtyPageCounts: [UInt64]? { calls.dirtyPageCounts }
+
+    package func startLogging(_ method: DirtyTrackingMethod, isInitiallySet: Bool) throws(PartitionError) {
+        try perform { (state) throws(SlotStateError) in
+            try state.startLogging(method, isInitiallySet: isInitiallySet)
+        }
     }
 
-    /// Hands over the pages that the guest has written since the last time.
-    /// - Throws: of some memory they have been handed over then, and the rest are still in the log.
-    public func harvestDirtyPages() throws(PartitionError) {
-        try perform { (state) throws(SlotStateError) in try state.harvest() }
+    /// Ends the log, which keeps the processors out for a moment.
+    package func stopLogging() throws(PartitionError) {
+        try perform { (state) throws(SlotStateError) in try state.stopLogging() }
+    }
+
+    package func readDirtyLog(_ range: MemoryRange?, into round: inout DirtyRound) throws(PartitionError) {
+        try perform { (state) throws(SlotStateError) in try state.read(range, into: &round) }
+    }
+
+    /// Makes room in the ring of a vCPU, on its thread. Does not wait for a change of memory, which waits for the vCPU.
+    func drainDirtyRing(of vcpu: Int) throws(KVMError) {
+        try calls.drainDirtyRings(of: vcpu) { ranges in dirtyPages.markDirty(ranges) }
     }
 }

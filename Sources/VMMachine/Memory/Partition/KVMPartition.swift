@@ -34,21 +34,25 @@ public final class KVMPartition: Partition {
     /// Held during a call, also while it waits for processors.
     let state: Monitor<SlotState>
     let table = SlotTable()
+    let calls: any MemorySlotCalls
+    let dirtyPages: any DirtyPageSink
 
     /// - Parameters:
     ///   - name: for errors and inspection.
     ///   - calls: of the VM. It has no slots where this partition is to have some.
     ///   - hasReadOnlyMemory: whether the host's KVM has `Capability.readOnlyMemory`.
     ///   - gate: to the VM's processors.
-    ///   - onDirtyPages: takes what dirty logs had. It is called during a call of the partition, which it must not call
+    ///   - dirtyPages: takes what dirty logs had. It is called during a call of the partition, which it must not call
     ///     in turn.
     init(
         name: String = "KVM", _ calls: any MemorySlotCalls, hasReadOnlyMemory: Bool, gate: ProcessorGate,
-        onDirtyPages: @escaping InstalledSlots.DirtyPageSink
+        dirtyPages: any DirtyPageSink
     ) {
         self.name = name
         self.hasReadOnlyMemory = hasReadOnlyMemory
-        self.state = Monitor(SlotState(InstalledSlots(calls, gate, table, onDirtyPages: onDirtyPages)))
+        self.calls = calls
+        self.dirtyPages = dirtyPages
+        self.state = Monitor(SlotState(InstalledSlots(calls, gate, table, dirtyPages)))
     }
 
     deinit {

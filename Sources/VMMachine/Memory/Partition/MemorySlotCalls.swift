@@ -1,4 +1,5 @@
 import KVM
+import VMAddressSpace
 
 /// What a partition asks of the kernel. Each call happens, or throws and has changed nothing.
 protocol MemorySlotCalls: AnyObject, Sendable {
@@ -8,8 +9,17 @@ protocol MemorySlotCalls: AnyObject, Sendable {
     func removeMemorySlot(_ id: MemorySlotID) throws(KVMError)
     /// As `VirtualMachine.setMemorySlotFlags(_:_:)`.
     func setMemorySlotFlags(_ id: MemorySlotID, _ flags: MemorySlot.Flags) throws(KVMError)
+    /// As `VirtualMachine.setDirtyLogProtection(_:)`.
+    func setDirtyLogProtection(_ protection: VirtualMachine.DirtyLogProtection) throws(KVMError)
     /// As `VirtualMachine.getDirtyLog(_:into:)`.
     func getDirtyLog(_ id: MemorySlotID, into words: UnsafeMutableBufferPointer<UInt64>) throws(KVMError)
+    /// As `VirtualMachine.clearDirtyLog(_:firstPage:words:)`.
+    func clearDirtyLog(_ id: MemorySlotID, firstPage: UInt64, words: UnsafeBufferPointer<UInt64>) throws(KVMError)
+    /// As `DirtyRings.drain(_:_:_:)`.
+    /// - Parameter vcpu: whose ring; nil for all.
+    func drainDirtyRings(of vcpu: Int?, _ body: ([MemoryRange]) -> Void) throws(KVMError)
+    /// As `DirtyRings.pageCounts`.
+    var dirtyPageCounts: [UInt64]? { get }
 }
 
 extension SharedVM: MemorySlotCalls {
@@ -25,7 +35,23 @@ extension SharedVM: MemorySlotCalls {
         try vm.setMemorySlotFlags(id, flags)
     }
 
+    func setDirtyLogProtection(_ protection: VirtualMachine.DirtyLogProtection) throws(KVMError) {
+        try vm.setDirtyLogProtection(protection)
+    }
+
     func getDirtyLog(_ id: MemorySlotID, into words: UnsafeMutableBufferPointer<UInt64>) throws(KVMError) {
         try vm.getDirtyLog(id, into: words)
     }
+
+    func clearDirtyLog(
+        _ id: MemorySlotID, firstPage: UInt64, words: UnsafeBufferPointer<UInt64>
+    ) throws(KVMError) {
+        try vm.clearDirtyLog(id, firstPage: firstPage, words: words)
+    }
+
+    func drainDirtyRings(of vcpu: Int?, _ body: ([MemoryRange]) -> Void) throws(KVMError) {
+        try dirtyRings.drain(vcpu, vm, body)
+    }
+
+    var dirtyPageCounts: [UInt64]? { dirtyRings.pageCounts }
 }

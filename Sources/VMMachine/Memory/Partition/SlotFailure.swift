@@ -8,26 +8,30 @@ struct SlotFailure: Error {
         case add
         case remove
         case setFlags
+        case setProtection
         case readDirtyLog
+        case clearDirtyLog
+        case drainRings
     }
 
     let operation: Operation
-    let range: MemoryRange
+    /// Nil for what is about all memory.
+    let range: MemoryRange?
     let cause: KVMError
     /// Where undoing what had been done before could not be done either, the first such place, and why.
-    private(set) var lost: (range: MemoryRange, cause: KVMError)?
+    private(set) var lost: (range: MemoryRange?, cause: KVMError)?
 
     /// Whether all is as it was.
     var isUndone: Bool { lost == nil }
 
     /// Runs `body`, turning its error into this kind.
     static func wrap<Result>(
-        _ operation: Operation, _ slot: MemorySlot, _ body: () throws(KVMError) -> Result
+        _ operation: Operation, _ range: MemoryRange?, _ body: () throws(KVMError) -> Result
     ) throws(SlotFailure) -> Result {
         do throws(KVMError) {
             return try body()
         } catch {
-            throw SlotFailure(operation: operation, range: slot.range, cause: error)
+            throw SlotFailure(operation: operation, range: range, cause: error)
         }
     }
 
@@ -45,14 +49,18 @@ extension SlotFailure: CustomStringConvertible {
     var description: String {
         let attempt =
             switch operation {
-            case .add: "cannot show the guest the memory at"
-            case .remove: "cannot take from the guest the memory at"
-            case .setFlags: "cannot switch the dirty log of the memory at"
-            case .readDirtyLog: "cannot read the dirty log of the memory at"
+            case .add: "cannot show the guest the memory"
+            case .remove: "cannot take from the guest the memory"
+            case .setFlags: "cannot switch the dirty log of the memory"
+            case .setProtection: "cannot choose the kind of dirty log"
+            case .readDirtyLog: "cannot read the dirty log of the memory"
+            case .clearDirtyLog: "cannot clear the dirty log of the memory"
+            case .drainRings: "cannot reset the dirty rings"
             }
         let lost = lost.map { range, cause in
-            "; \(range), changed before that, cannot be put back, which is tried again with the next change: \(cause)"
+            "; \(range.map(\.description) ?? "what"), changed before that, cannot be put back, "
+                + "which is tried again with the next change: \(cause)"
         }
-        return "\(attempt) \(range): \(cause)\(lost ?? "")"
+        return "\(attempt)\(range.map { " at \($0)" } ?? ""): \(cause)\(lost ?? "")"
     }
 }

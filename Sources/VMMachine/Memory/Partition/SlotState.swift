@@ -1,5 +1,6 @@
 import KVM
 import VMAddressSpace
+import VMDirtyTracking
 import VMRegions
 
 /// What a partition is to show the guest, and what it does show.
@@ -143,20 +144,37 @@ extension SlotState {
 // MARK: The dirty log
 
 extension SlotState {
-    mutating func setLogging(_ isOn: Bool) throws(SlotStateError) {
-        guard isOn != isLogging else { return }
+    mutating func startLogging(_ method: DirtyTrackingMethod, isInitiallySet: Bool) throws(SlotStateError) {
+        guard !isLogging else { return }
+        try switchLogging(true) { (installed) throws(SlotFailure) in
+            try installed.startLogging(method, isInitiallySet: isInitiallySet)
+        }
+    }
+
+    mutating func stopLogging() throws(SlotStateError) {
+        guard isLogging else { return }
+        try switchLogging(false) { (installed) throws(SlotFailure) in try installed.stopLogging() }
+    }
+
+    private mutating func switchLogging(
+        _ isOn: Bool, _ body: (inout InstalledSlots) throws(SlotFailure) -> Void
+    ) throws(SlotStateError) {
         let wasQuiesced = installed.isQuiesced
         defer { if !isChanging || !wasQuiesced { resumeIfWhole() } }
         if change == nil { try settle() }
         // If it fails halfway the log is switched on again, with nothing written in between.
         if !isOn { installed.quiesce() }
-        try perform { (installed) throws(SlotFailure) in try installed.setLogging(isOn) }
+        try perform(body)
         planned.setLogging(isOn)
         isLogging = isOn
     }
 
-    mutating func harvest() throws(SlotStateError) {
-        try perform { (installed) throws(SlotFailure) in try installed.harvest() }
+    mutating func read(_ range: MemoryRange?, into round: inout DirtyRound) throws(SlotStateError) {
+        do throws(SlotFailure) {
+            try installed.read(range, into: &round)
+        } catch {
+            throw .slot(error)
+        }
     }
 }
 

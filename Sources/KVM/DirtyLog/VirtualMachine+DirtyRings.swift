@@ -1,0 +1,86 @@
+import CKVM
+import SystemPackage
+import VMAddressSpace
+
+/// Dirty rings: one for each vCPU, instead of bitmaps for slots (KVM API document, section 8.29).
+extension VirtualMachine {
+    /// Makes the VM log dirty pages to rings. Only before it has vCPUs, and for good: it has no bitmaps then.
+    /// - Parameter entryCount: of each ring: a power of two, from `DirtyRing.minimumEntryCount` up to what the host's
+    ///   `KVMSystem.maximumDirtyRingEntryCount` says.
+    public func enableDirtyRings(entryCount: Int, hasAcquireRelease: Bool) throws(KVMError) {
+        let (byteCount, overflow) = UInt64(clamping: entryCount).multipliedReportingOverflow(
+            by: UInt64(DirtyRing.entrySize))
+        try enable(
+            hasAcquireRelease ? .dirtyRingAcquireRelease : .dirtyRing, argument: overflow ? .max : byteCount)
+    }
+
+    /// Takes up to so many pages out of a ring, and gives the ranges they make up in the order they were logged in, pages
+    /// that follow one another together. `resetDirtyRings` has to come next, and only then what is to be done with the pages:
+    /// until it does, further writes to them are not logged.
+    /// - Parameter ranges: appended to. A page whose slot is gone by now is left out.
+    /// - Returns: how many pages were taken.
+    public func takeDirtyPages(
+        from ring: inout DirtyRing, upTo limit: Int, into ranges: inout [MemoryRange]
+    ) -> Int {
+        // With the table locked: a page can be logged only once its slot is in the table, or about to be.
+        slots.withLock { table in
+            var collector = DirtyRangeCollector()
+            var count = 0
+            while count < limit, let (id, page) = ring.next() {
+                count += 1
+                collector.add(page, of: id, table, to: &ranges)
+            }
+            collector.end(&ranges)
+            return count
+        }
+    }
+
+    /// Has the pages that were taken out of rings protected against writing, so that they are logged anew, and makes room
+    /// for others. Any thread may; one call is made after another.
+    /// - Returns: how many entries of all rings were reset.
+    @discardableResult
+    public func resetDirtyRings() throws(KVMError) -> Int {
+        try descriptor.call(.resetDirtyRings, CKVM_RESET_DIRTY_RINGS)
+    }
+}
+
+extension KVMSystem {
+    /// How many entries a dirty ring can have at most; 0 where the host has no rings.
+    public var maximumDirtyRingEntryCount: Int {
+        max(value(of: .dirtyRingAcquireRelease), value(of: .dirtyRing)) / DirtyRing.entrySize
+    }
+}
+
+/// Puts pages together that follow one another in the same slot.
+private struct DirtyRangeCollector {
+    private var id: MemorySlotID?
+    private var slot: MemorySlot?
+    /// Page numbers of the slot.
+    private var pages: Range<UInt64> = 0..<0
+
+    mutating func add(_ page: UInt64, of id: MemorySlotID, _ table: MemorySlotTable, to ranges: inout [MemoryRange]) {
+        if id == self.id, page == pages.upperBound {
+            pages = pages.lowerBound..<(page &+ 1)
+            return
+        }
+        end(&ranges)
+        if id != self.id {
+            self.id = id
+            slot = table[id]
+        }
+        // The kernel's number is below the slot's length; as it stands in memory that the process can write, it is checked.
+        pages = page..<(page == .max ? page : page &+ 1)
+    }
+
+    mutating func end(_ ranges: inout [MemoryRange]) {
+        guard let slot else { return }
+        let known = pages.clamped(to: 0..<slot.range.pageCount)
+        guard !known.isEmpty else { return }
+        let start = slot.range.start.rawValue
+        ranges.append(
+            MemoryRange(
+                uncheckedFrom: GuestAddress(start + known.lowerBound << PageSize.size4K.shift),
+                through: GuestAddress(start + (known.upperBound << PageSize.size4K.shift - 1))))
+        pages = known.upperBound..<known.upperBound
+    }
+}

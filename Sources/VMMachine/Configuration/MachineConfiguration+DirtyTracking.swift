@@ -1,0 +1,63 @@
+import KVM
+import VMDirtyTracking
+
+extension MachineConfiguration {
+    private static let usualDirtyRingSize = 4096
+
+    /// What can be known without the host's KVM.
+    func validateDirtyRing() throws(MachineError) {
+        guard let size = dirtyRingSize else { return }
+        guard dirtyTracking == .ring else {
+            throw .configuration(
+                key: .dirtyRingSize,
+                "there are no dirty rings with dirty tracking by \(dirtyTracking.rawValue); "
+                    + "they come with ring")
+        }
+        guard size.nonzeroBitCount == 1, size >= DirtyRing.minimumEntryCount else {
+            throw .configuration(
+                key: .dirtyRingSize,
+                "\(size) entries are no power of two from \(DirtyRing.minimumEntryCount) up")
+        }
+    }
+
+    func validateDirtyTracking(_ support: DirtyTrackingSupport) throws(MachineError) {
+        if let method = dirtyTracking.method, !support.has(method) {
+            throw .configuration(
+                key: .dirtyTracking,
+                "\(DirtyTrackingError.unsupported(method, use: support.methods.first ?? .log))")
+        }
+        if let size = dirtyRingSize, size > support.maximumRingEntryCount {
+            throw .configuration(
+                key: .dirtyRingSize,
+                "\(size) entries are more than the \(support.maximumRingEntryCount) that a dirty ring can have on this host"
+            )
+        }
+    }
+
+    /// How many entries each dirty ring is to have; nil for no rings.
+    func dirtyRingEntryCount(_ support: DirtyTrackingSupport) -> Int? {
+        guard dirtyTracking == .ring else { return nil }
+        return dirtyRingSize ?? min(Self.usualDirtyRingSize, support.maximumRingEntryCount)
+    }
+}
+
+extension MachineConfiguration.DirtyTracking {
+    /// The one method that is asked for; nil where it is left open, or there is none.
+    public var method: DirtyTrackingMethod? {
+        switch self {
+        case .auto, .off: nil
+        case .log: .log
+        case .manual: .manual
+        case .ring: .ring
+        }
+    }
+
+    /// What a tracker has to know.
+    var setup: DirtyTracker.Setup {
+        switch self {
+        case .auto, .log, .manual: .bitmaps(preferred: method)
+        case .ring: .rings
+        case .off: .off
+        }
+    }
+}
