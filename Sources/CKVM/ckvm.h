@@ -204,13 +204,23 @@ static inline const struct kvm_regs *ckvm_run_synced_registers(const struct kvm_
 
 _Static_assert(sizeof(struct kvm_dirty_gfn) == 16, "kvm_dirty_gfn is kernel ABI");
 
+/* Whether the kernel has filled in the entry. */
+static inline int ckvm_dirty_gfn_is_dirty(struct kvm_dirty_gfn *entry) {
+    return __atomic_load_n(&entry->flags, __ATOMIC_ACQUIRE) == KVM_DIRTY_GFN_F_DIRTY;
+}
+
+/* Has the kernel reset an entry, whatever is in it. */
+static inline void ckvm_dirty_gfn_give_back(struct kvm_dirty_gfn *entry) {
+    __atomic_store_n(&entry->flags, KVM_DIRTY_GFN_F_RESET, __ATOMIC_RELEASE);
+}
+
 /* If the kernel has filled in the entry, reads it, hands it back to be reset, and returns 1. The kernel writes the other
  * members before it sets the flag, and reads them before it clears it: hence acquire and release. */
 static inline int ckvm_dirty_gfn_take(struct kvm_dirty_gfn *entry, uint32_t *slot, uint64_t *page) {
-    if (__atomic_load_n(&entry->flags, __ATOMIC_ACQUIRE) != KVM_DIRTY_GFN_F_DIRTY) return 0;
+    if (!ckvm_dirty_gfn_is_dirty(entry)) return 0;
     *slot = entry->slot;
     *page = entry->offset;
-    __atomic_store_n(&entry->flags, KVM_DIRTY_GFN_F_RESET, __ATOMIC_RELEASE);
+    ckvm_dirty_gfn_give_back(entry);
     return 1;
 }
 

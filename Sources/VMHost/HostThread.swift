@@ -17,7 +17,9 @@ package enum HostThread {
         pthread_attr_setstacksize(&attributes, stackSize)
         let context = Unmanaged.passRetained(Body(run: body))
         var created = pthread_t()
-        let error = withSignalsBlocked(but: signals) {
+        // It inherits the signal mask of its creator: with these blocked, signals meant for the program never arrive on it.
+        // Those that its own instructions cause stay as they are.
+        let error = SignalMask.withSignalsBlocked(but: [SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP] + signals) {
             pthread_create(
                 &created, &attributes,
                 { context in
@@ -41,17 +43,5 @@ package enum HostThread {
         init(run: @escaping @Sendable () -> Void) {
             self.run = run
         }
-    }
-
-    /// A thread inherits the signal mask of its creator: with these blocked, signals meant for the program never arrive
-    /// on it. Those that its own instructions cause stay as they are.
-    private static func withSignalsBlocked<Result>(but signals: [CInt], _ body: () -> Result) -> Result {
-        var blocked = sigset_t()
-        var previous = sigset_t()
-        sigfillset(&blocked)
-        for signal in [SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP] + signals { sigdelset(&blocked, signal) }
-        pthread_sigmask(SIG_SETMASK, &blocked, &previous)
-        defer { pthread_sigmask(SIG_SETMASK, &previous, nil) }
-        return body()
     }
 }

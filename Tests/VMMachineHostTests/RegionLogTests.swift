@@ -24,8 +24,11 @@ struct RegionLogTests {
         let region: RegionHandle
         let rom: RegionHandle
 
-        init() async throws {
-            guest = try await PeekSession()
+        init(_ method: DirtyTrackingMethod) async throws {
+            guest = try await PeekSession { configuration in
+                configuration.irqchip = .none
+                configuration.prepare(for: method)
+            }
             backing = try RegionBacking(memfd: "working set", byteCount: pageCount << 12)
             let regions = guest.machine.regions
             region = try await regions.addRegion(
@@ -36,7 +39,7 @@ struct RegionLogTests {
             rom = try await regions.addRegion(
                 "rom", MemoryRange(start: GuestAddress(start + 16 << 12), count: 4 << 12), priority: 1)
             try await rom.addMapping(of: try RegionBacking(memfd: "rom", byteCount: 4 << 12), count: 4 << 12)
-            try guest.machine.dirtyTracker.start()
+            try guest.machine.dirtyTracker.start(method)
             backing.bitmap.clear()
         }
 
@@ -48,9 +51,9 @@ struct RegionLogTests {
         var dirty: [Range<UInt64>] { Array(backing.bitmap.dirtyRuns()) }
     }
 
-    @Test("Pages that the guest writes before and after each change are marked, and no others")
-    func exactly() async throws {
-        let setting = try await Setting()
+    @Test("Pages that the guest writes before and after each change are marked, and no others", arguments: hostMethods)
+    func exactly(_ method: DirtyTrackingMethod) async throws {
+        let setting = try await Setting(method)
         try await setting.fill(0..<8)
         #expect(setting.dirty.isEmpty)
         try await setting.rom.map(MapParameters(isWritable: false))
@@ -70,9 +73,11 @@ struct RegionLogTests {
         _ = setting.guest.end()
     }
 
-    @Test("While a guest writes without a pause, and its region is overlaid, moved and hidden, no write is lost")
-    func racing() async throws {
-        let setting = try await Setting()
+    @Test(
+        "While a guest writes without a pause, and its region is overlaid, moved and hidden, no write is lost",
+        arguments: hostMethods)
+    func racing(_ method: DirtyTrackingMethod) async throws {
+        let setting = try await Setting(method)
         let machine = setting.guest.machine
         let contents = try setting.backing.mapping(.readOnly)
         func firstWords() -> [UInt64] {

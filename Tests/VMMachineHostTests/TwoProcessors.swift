@@ -15,12 +15,16 @@ struct TwoProcessors {
     private static let words: UInt64 = 0x500
 
     /// - Parameter code: is loaded at 0x7c00. At the start DI is four times the processor's number, and SI 4096 times.
-    init(_ irqchip: MachineConfiguration.IRQChip, _ code: [UInt8]) throws {
+    init(
+        _ irqchip: MachineConfiguration.IRQChip, _ code: [UInt8],
+        _ change: (inout MachineConfiguration) -> Void = { _ in }
+    ) throws {
         var configuration = MachineConfiguration(guest: "two", format: .flat16)
         configuration.memory = ByteSize(bytes: 0x1_0000)
         configuration.irqchip = irqchip
         configuration.cpus = 2
         configuration.timeout = TimeLimit("600s")
+        change(&configuration)
         machine = try Machine(
             configuration, image: GuestImage(name: "two", bytes: code), console: CollectingConsole())
         var registers = try machine.processors[0].vcpu.generalRegisters()

@@ -8,6 +8,10 @@ import VMAddressSpace
 ///
 /// One thread at a time may read it; the vCPU may run meanwhile. Processors that log pages by themselves hold some back
 /// until they leave the guest, so that only what was written before the vCPU's last exit is certain to be there.
+///
+/// A vCPU is to exit before its ring is full. A kernel that fails to see to that, as some do for guest code that they emulate,
+/// goes on at the ring's start, over pages that nobody has read, and is from then on ahead of whoever reads. Both is noticed:
+/// that pages were lost is said (`Batch.isComplete`), and the entries that were passed over are given back.
 public struct DirtyRing: ~Copyable, @unchecked Sendable {
     // SAFETY: the entries are mapped until `deinit`. Kernel and monitor write them by turns, as atomic flags say; reading is
     // mutating, so that it has the value to itself.
@@ -16,6 +20,8 @@ public struct DirtyRing: ~Copyable, @unchecked Sendable {
     public let entryCount: Int
     /// Counts on and on; its lowest bits are where the next entry is.
     private var position: UInt32 = 0
+    /// Whether the kernel may be ahead.
+    private var hasOverflowed = false
 
     /// The fewest that every host allows: the kernel keeps 64 free, and with a processor that logs pages by itself as many
     /// more as that can hold back, 512.
@@ -25,14 +31,20 @@ public struct DirtyRing: ~Copyable, @unchecked Sendable {
     /// The size of one, in bytes.
     public static let entrySize = MemoryLayout<kvm_dirty_gfn>.size
 
-    init(vcpu: UInt32, descriptor: Int32, entryCount: Int) throws(KVMError) {
-        let mapped = mmap(
-            nil, entryCount * Self.entrySize, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor,
-            Int(CKVM_DIRTY_RING_PAGE) * Int(PageSize.size4K.bytes))
-        guard let mapped, mapped != MAP_FAILED else {
-            throw .call(.mapDirtyRing, Errno(rawValue: Glibc.errno), about: "vCPU \(vcpu)")
-        }
-        entries = mapped.bindMemory(to: kvm_dirty_gfn.self, capacity: entryCount)
+    /// What was taken out of a ring at once.
+    public struct Batch: Hashable, Sendable {
+        /// How many pages.
+        public var pageCount = 0
+        /// How many entries `resetDirtyRings` has to reset.
+        public var entryCount = 0
+        /// False where pages were lost. Any may have been written; and those that were are not logged again, until they are
+        /// protected by ending the log of their slots and beginning it anew.
+        public var isComplete = true
+    }
+
+    /// - Parameter mapping: of the entries, which from now on belongs to the value.
+    init(mapping: UnsafeMutableRawPointer, entryCount: Int) {
+        entries = mapping.bindMemory(to: kvm_dirty_gfn.self, capacity: entryCount)
         self.entryCount = entryCount
     }
 
@@ -40,16 +52,44 @@ public struct DirtyRing: ~Copyable, @unchecked Sendable {
         munmap(entries, entryCount * Self.entrySize)
     }
 
-    /// Takes the next page out, if there is one. The kernel logs it anew once the rings have been reset.
-    @inline(__always)
-    mutating func next() -> (slot: MemorySlotID, page: UInt64)? {
-        var slot: UInt32 = 0
-        var page: UInt64 = 0
-        let entry = entries + Int(position & UInt32(truncatingIfNeeded: entryCount &- 1))
-        guard ckvm_dirty_gfn_take(entry, &slot, &page) != 0 else { return nil }
-        position &+= 1
-        // The upper half is the address space, of which there is one but for system management mode.
-        return (MemorySlotID(rawValue: slot & 0xffff), page)
+    /// Takes out the pages that are there. The kernel logs them anew once the rings have been reset.
+    mutating func take(_ body: (MemorySlotID, _ page: UInt64) -> Void) -> Batch {
+        var batch = Batch()
+        // No more than there is room for: a guest that goes on writing must not keep anybody here.
+        while batch.entryCount < entryCount {
+            var slot: UInt32 = 0
+            var page: UInt64 = 0
+            guard ckvm_dirty_gfn_take(entry(0), &slot, &page) != 0 else {
+                guard hasOverflowed, case let skipped = skip(upTo: entryCount - batch.entryCount), skipped > 0 else {
+                    break
+                }
+                batch.entryCount += skipped
+                continue
+            }
+            position &+= 1
+            batch.pageCount += 1
+            batch.entryCount += 1
+            // The upper half is the address space, of which there is one but for system management mode.
+            body(MemorySlotID(rawValue: slot & 0xffff), page)
+        }
+        if batch.pageCount == entryCount {
+            batch.isComplete = false
+            hasOverflowed = true
+        }
+        return batch
+    }
+
+    /// Gives back the entries that the kernel has passed over, if it has filled in one after them.
+    /// - Returns: how many.
+    private mutating func skip(upTo limit: Int) -> Int {
+        guard let count = (0..<limit).first(where: { ckvm_dirty_gfn_is_dirty(entry($0)) != 0 }) else { return 0 }
+        for index in 0..<count { ckvm_dirty_gfn_give_back(entry(index)) }
+        position &+= UInt32(count)
+        return count
+    }
+
+    private func entry(_ distance: Int) -> UnsafeMutablePointer<kvm_dirty_gfn> {
+        entries + (Int(position) &+ distance) & (entryCount &- 1)
     }
 }
 
@@ -57,6 +97,12 @@ extension VCPU {
     /// Maps its dirty ring.
     /// - Parameter entryCount: what the VM's rings were made with.
     public borrowing func mapDirtyRing(entryCount: Int) throws(KVMError) -> DirtyRing {
-        try DirtyRing(vcpu: id, descriptor: descriptor.rawValue, entryCount: entryCount)
+        let mapped = mmap(
+            nil, entryCount * DirtyRing.entrySize, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor.rawValue,
+            Int(CKVM_DIRTY_RING_PAGE) * Int(PageSize.size4K.bytes))
+        guard let mapped, mapped != MAP_FAILED else {
+            throw .call(.mapDirtyRing, Errno(rawValue: Glibc.errno), about: "vCPU \(id)")
+        }
+        return DirtyRing(mapping: mapped, entryCount: entryCount)
     }
 }

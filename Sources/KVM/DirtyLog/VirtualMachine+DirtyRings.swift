@@ -1,6 +1,7 @@
 import CKVM
 import SystemPackage
 import VMAddressSpace
+import VMHost
 
 /// Dirty rings: one for each vCPU, instead of bitmaps for slots (KVM API document, section 8.29).
 extension VirtualMachine {
@@ -14,34 +15,46 @@ extension VirtualMachine {
             hasAcquireRelease ? .dirtyRingAcquireRelease : .dirtyRing, argument: overflow ? .max : byteCount)
     }
 
-    /// Takes up to so many pages out of a ring, and gives the ranges they make up in the order they were logged in, pages
+    /// Takes the pages out of a ring that are there, and gives the ranges they make up in the order they were logged in, pages
     /// that follow one another together. `resetDirtyRings` has to come next, and only then what is to be done with the pages:
     /// until it does, further writes to them are not logged.
     /// - Parameter ranges: appended to. A page whose slot is gone by now is left out.
-    /// - Returns: how many pages were taken.
-    public func takeDirtyPages(
-        from ring: inout DirtyRing, upTo limit: Int, into ranges: inout [MemoryRange]
-    ) -> Int {
+    public func takeDirtyPages(from ring: inout DirtyRing, into ranges: inout [MemoryRange]) -> DirtyRing.Batch {
         // With the table locked: a page can be logged only once its slot is in the table, or about to be.
         slots.withLock { table in
             var collector = DirtyRangeCollector()
-            var count = 0
-            while count < limit, let (id, page) = ring.next() {
-                count += 1
-                collector.add(page, of: id, table, to: &ranges)
-            }
+            let batch = ring.take { id, page in collector.add(page, of: id, table, to: &ranges) }
             collector.end(&ranges)
-            return count
+            return batch
         }
     }
 
     /// Has the pages that were taken out of rings protected against writing, so that they are logged anew, and makes room
     /// for others. Any thread may; one call is made after another.
-    /// - Returns: how many entries of all rings were reset.
-    @discardableResult
-    public func resetDirtyRings() throws(KVMError) -> Int {
-        try descriptor.call(.resetDirtyRings, CKVM_RESET_DIRTY_RINGS)
+    /// - Parameter count: how many entries are to be reset, those of all rings together.
+    /// - Returns: false where pages may have been left writable, so that writes to them are not logged: as after
+    ///   `DirtyRing.Batch.isComplete`.
+    /// - Throws: `KVMError.call`; some may not have been reset then.
+    public func resetDirtyRings(count: Int) throws(KVMError) -> Bool {
+        var rest = count
+        var calls = 0
+        while rest > 0, calls < Self.resetCallLimit {
+            calls += 1
+            do throws(KVMError) {
+                // Linux 6.16 and later end the call early for a signal, and then forget to protect up to 64 pages of the entries
+                // that they say they have reset.
+                rest -= try SignalMask.withSignalsBlocked { () throws(KVMError) in
+                    try descriptor.call(.resetDirtyRings, CKVM_RESET_DIRTY_RINGS)
+                }
+            } catch .call(_, .interrupted, _) {
+                continue
+            }
+        }
+        return calls <= 1 && rest == 0
     }
+
+    /// How often to try; what cannot be blocked, such as being stopped, does not come as often.
+    private static let resetCallLimit = 100
 }
 
 extension KVMSystem {

@@ -17,6 +17,7 @@ final class FakeVM: MemorySlotCalls {
         var protection = VirtualMachine.DirtyLogProtection.automatic
         /// Whether pages are logged to rings.
         var hasRings = false
+        var hasLostPages = false
         /// What has been handed over.
         var harvested: Set<UInt64> = []
         var isQuiesced = false
@@ -147,6 +148,11 @@ final class FakeVM: MemorySlotCalls {
             return state.dirty
         }
         body(pages.sorted().compactMap { try? MemoryRange(frames: $0..<($0 + 1)) })
+    }
+
+    var hasLostDirtyPages: Bool {
+        get { state.withLock(\.hasLostPages) }
+        set { state.withLock { $0.hasLostPages = newValue } }
     }
 
     var dirtyPageCounts: [UInt64]? { nil }

@@ -11,6 +11,8 @@ final class DirtyRings: Sendable {
         var ring: DirtyRing
         /// How many pages were taken out of it so far.
         var pageCount: UInt64 = 0
+        /// How often it was found empty, the last times, when it was to be full.
+        var vainDrains = 0
 
         init(_ ring: consuming DirtyRing) {
             self.ring = ring
@@ -19,6 +21,8 @@ final class DirtyRings: Sendable {
 
     private struct State {
         var rings: [Ring] = []
+        /// Whether pages that were written are in no ring any more.
+        var hasLostPages = false
         /// Room for what is taken out.
         var ranges: [MemoryRange] = []
     }
@@ -47,27 +51,43 @@ final class DirtyRings: Sendable {
         state.withLock { $0.rings.isEmpty ? nil : $0.rings.map(\.pageCount) }
     }
 
+    /// Whether a ring has run over since this was last set to false. All pages have to be protected anew then, or writes to
+    /// some will not be logged; they were marked as written.
+    var hasLostPages: Bool {
+        get { state.withLock(\.hasLostPages) }
+        set { state.withLock { $0.hasLostPages = newValue } }
+    }
+
     /// Takes out of the rings what is in them, and has it logged anew.
     /// - Parameters:
-    ///   - index: of the vCPU whose ring it is to be; nil for all.
+    ///   - index: of the vCPU whose ring it is to be, because it is full; nil for all.
     ///   - vm: of the vCPUs.
     ///   - body: marks pages as written, in the order in which each vCPU wrote them first. It is called before the rings can be
     ///     drained again.
-    /// - Throws: `body` was called then all the same.
+    /// - Throws: `body` was called then all the same. `ENOBUFS` where a ring stays full though nothing is in it.
     func drain(
         _ index: Int?, _ vm: borrowing VirtualMachine, _ body: ([MemoryRange]) -> Void
     ) throws(KVMError) {
         try state.withLock { (state) throws(KVMError) in
             state.ranges.removeAll(keepingCapacity: true)
+            var entryCount = 0
             for (number, ring) in state.rings.enumerated() where index == nil || index == number {
-                // No more than there is room for: a guest that goes on writing must not keep anybody here.
-                let count = vm.takeDirtyPages(from: &ring.ring, upTo: ring.ring.entryCount, into: &state.ranges)
-                ring.pageCount += UInt64(count)
+                let batch = vm.takeDirtyPages(from: &ring.ring, into: &state.ranges)
+                ring.pageCount += UInt64(batch.pageCount)
+                entryCount += batch.entryCount
+                if !batch.isComplete { state.hasLostPages = true }
+                ring.vainDrains = batch.entryCount > 0 || index == nil ? 0 : ring.vainDrains + 1
+                guard ring.vainDrains < Self.vainDrainLimit else {
+                    throw .call(
+                        .resetDirtyRings, .noBufferSpace, about: "vCPU \(number), whose ring is full of nothing")
+                }
             }
-            guard !state.ranges.isEmpty else { return }
+            guard entryCount > 0 else { return }
             // Marked after the reset: what is written up to it is not logged again, and must not be copied before it.
-            defer { body(state.ranges) }
-            try vm.resetDirtyRings()
+            defer { body(state.hasLostPages ? [.whole] : state.ranges) }
+            if try !vm.resetDirtyRings(count: entryCount) { state.hasLostPages = true }
         }
     }
+
+    private static let vainDrainLimit = 1000
 }

@@ -130,16 +130,33 @@ extension InstalledSlots {
         table.withLock { $0.counters.pagesHarvested += UInt64(pages) }
     }
 
-    /// Adds the slots in a range to a round, with what their logs have, which begin anew.
-    func read(_ range: MemoryRange?, into round: inout DirtyRound) throws(SlotFailure) {
-        var kernelTime = Duration.zero
-        defer { round.kernelDuration = kernelTime }
-        if method == .ring {
-            flush()
-            let began = MonotonicTime.now
-            try drainRings()
-            kernelTime = .now - began
+    /// Empties the rings, of all that the processors have written so far.
+    /// - Throws: some slots may have no log then.
+    mutating func collectRings() throws(SlotFailure) {
+        flush()
+        try drainRings()
+        guard calls.hasLostDirtyPages else { return }
+        // Pages that were in no ring any more are writable, and writing them is not logged.
+        let wasQuiesced = isQuiesced
+        quiesce()
+        defer { if !wasQuiesced { resume() } }
+        try setFlags(isLogging: false) { _ throws(SlotFailure) in }
+        do throws(SlotFailure) {
+            try setFlags(isLogging: true) { _ throws(SlotFailure) in }
+        } catch {
+            var failure = error
+            failure.undo { () throws(SlotFailure) in throw error }
+            throw failure
         }
+        dirtyPages.markDirty([.whole])
+        calls.hasLostDirtyPages = false
+    }
+
+    /// Adds the slots in a range to a round, with what their logs have, which begin anew. What rings have, `collectRings`
+    /// has handed over before.
+    func read(_ range: MemoryRange?, into round: inout DirtyRound) throws(SlotFailure) {
+        var kernelTime = round.kernelDuration
+        defer { round.kernelDuration = kernelTime }
         let isByBitmap = method != .ring
         for slot in range.map({ layout.slots(overlapping: [$0]) }) ?? layout.slots {
             guard isByBitmap, slot.flags.contains(.logDirtyPages) else {

@@ -18,6 +18,8 @@ protocol MemorySlotCalls: AnyObject, Sendable {
     /// As `DirtyRings.drain(_:_:_:)`.
     /// - Parameter vcpu: whose ring; nil for all.
     func drainDirtyRings(of vcpu: Int?, _ body: ([MemoryRange]) -> Void) throws(KVMError)
+    /// As `DirtyRings.hasLostPages`.
+    var hasLostDirtyPages: Bool { get set }
     /// As `DirtyRings.pageCounts`.
     var dirtyPageCounts: [UInt64]? { get }
 }
@@ -51,6 +53,11 @@ extension SharedVM: MemorySlotCalls {
 
     func drainDirtyRings(of vcpu: Int?, _ body: ([MemoryRange]) -> Void) throws(KVMError) {
         try dirtyRings.drain(vcpu, vm, body)
+    }
+
+    var hasLostDirtyPages: Bool {
+        get { dirtyRings.hasLostPages }
+        set { dirtyRings.hasLostPages = newValue }
     }
 
     var dirtyPageCounts: [UInt64]? { dirtyRings.pageCounts }

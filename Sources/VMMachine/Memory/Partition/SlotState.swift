@@ -1,6 +1,7 @@
 import KVM
 import VMAddressSpace
 import VMDirtyTracking
+import VMHost
 import VMRegions
 
 /// What a partition is to show the guest, and what it does show.
@@ -170,6 +171,12 @@ extension SlotState {
     }
 
     mutating func read(_ range: MemoryRange?, into round: inout DirtyRound) throws(SlotStateError) {
+        if installed.method == .ring {
+            if change == nil { try settle() }
+            let began = MonotonicTime.now
+            try perform { (installed) throws(SlotFailure) in try installed.collectRings() }
+            round.kernelDuration = .now - began
+        }
         do throws(SlotFailure) {
             try installed.read(range, into: &round)
         } catch {
