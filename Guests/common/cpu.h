@@ -26,6 +26,12 @@ static inline uint8_t in8(uint16_t port)
     return value;
 }
 
+enum {
+    // Where the monitor does not know the TSC's frequency, a high guess makes
+    // waits longer than asked for, never shorter.
+    TSC_KHZ_GUESS = 6000000,
+};
+
 static inline uint64_t read_tsc(void)
 {
     uint32_t low, high;

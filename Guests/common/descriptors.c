@@ -13,22 +13,6 @@ enum {
     USER_CODE = 0x30 | 3,
 };
 
-enum { IO_PORT_COUNT = 65536 };
-
-// The task state segment: where the stack is that exceptions in user mode
-// switch to, and which I/O ports user mode may use.
-struct task_state {
-    uint32_t reserved_0;
-    uint64_t ring_stacks[3];
-    uint64_t reserved_1;
-    uint64_t interrupt_stacks[7];
-    uint64_t reserved_2;
-    uint16_t reserved_3;
-    uint16_t port_bitmap_offset;
-    uint8_t port_bitmap[IO_PORT_COUNT / 8]; // a zero bit opens a port
-    uint8_t port_bitmap_end;                // the processor wants ones here
-} __attribute__((packed));
-
 struct gate {
     uint16_t address_low;
     uint16_t selector;
@@ -44,19 +28,9 @@ struct table_register {
     uint64_t address;
 } __attribute__((packed));
 
-static struct task_state task_state;
-static uint8_t exception_stack[4096] __attribute__((aligned(16)));
-static uint8_t user_stack[16384] __attribute__((aligned(16)));
-static struct gate gates[256] __attribute__((aligned(16)));
+struct processor boot_processor;
 
-static uint64_t segments[] = {
-    [KERNEL_CODE / 8] = 0x00af9b000000ffff, // 64-bit code, ring 0
-    [KERNEL_DATA / 8] = 0x00cf93000000ffff, // data, ring 0
-    [TASK_STATE / 8] = 0,                   // filled in below
-    [TASK_STATE / 8 + 1] = 0,
-    [USER_DATA / 8] = 0x00cff3000000ffff, // data, ring 3
-    [USER_CODE / 8] = 0x00affb000000ffff, // 64-bit code, ring 3
-};
+static struct gate gates[256] __attribute__((aligned(16)));
 
 static void set_gate(uint8_t vector, uint64_t address)
 {
@@ -89,20 +63,32 @@ void load_only_handler(uint8_t vector, interrupt_handler *handler)
     load_interrupt_table(vector + 1u);
 }
 
-void load_descriptor_tables(void)
+static void load_segment_table(struct processor *processor)
 {
-    uint64_t base = (uint64_t)&task_state;
-    uint64_t limit = sizeof task_state - 1;
-    task_state.ring_stacks[0] = (uint64_t)(exception_stack + sizeof exception_stack);
-    task_state.port_bitmap_offset = offsetof(struct task_state, port_bitmap);
-    task_state.port_bitmap_end = 0xff;
+    uint64_t base = (uint64_t)&processor->task_state;
+    uint64_t limit = sizeof processor->task_state - 1;
+    uint64_t *segments = processor->segments;
+    segments[KERNEL_CODE / 8] = 0x00af9b000000ffff; // 64-bit code, ring 0
+    segments[KERNEL_DATA / 8] = 0x00cf93000000ffff; // data, ring 0
     segments[TASK_STATE / 8] = limit | (base & 0xffffff) << 16
         | 0x89ull << 40 // present, 64-bit task state
         | (base >> 24 & 0xff) << 56;
     segments[TASK_STATE / 8 + 1] = base >> 32;
+    segments[USER_DATA / 8] = 0x00cff3000000ffff; // data, ring 3
+    segments[USER_CODE / 8] = 0x00affb000000ffff; // 64-bit code, ring 3
 
-    struct table_register gdt = {sizeof segments - 1, (uint64_t)segments};
+    struct table_register gdt = {sizeof processor->segments - 1, (uint64_t)segments};
     __asm__ volatile("lgdt %0" : : "m"(gdt) : "memory");
+}
+
+void load_descriptor_tables(struct processor *processor)
+{
+    struct task_state *task_state = &processor->task_state;
+    uint8_t *stack_top = processor->exception_stack + sizeof processor->exception_stack;
+    task_state->ring_stacks[0] = (uint64_t)stack_top;
+    task_state->port_bitmap_offset = offsetof(struct task_state, port_bitmap);
+    task_state->port_bitmap_end = 0xff;
+    load_segment_table(processor);
     __asm__ volatile("ltr %w0" : : "r"(TASK_STATE) : "memory");
 
     for (unsigned vector = 0; vector < EXCEPTION_COUNT; vector++) {
@@ -111,11 +97,11 @@ void load_descriptor_tables(void)
     load_interrupt_table(sizeof gates / sizeof gates[0]);
 }
 
-void enter_user_mode(void (*function)(void))
+void enter_user_mode(struct processor *processor, void (*function)(void *argument), void *argument)
 {
     // A zero return address on top, where a C function expects one; it also
     // ends backtraces, and so does a zero frame pointer.
-    uint64_t *top = (uint64_t *)(user_stack + sizeof user_stack) - 1;
+    uint64_t *top = (uint64_t *)(processor->user_stack + sizeof processor->user_stack) - 1;
     *top = 0;
     __asm__ volatile("pushq %[data]\n\t"
                      "pushq %[stack]\n\t"
@@ -126,7 +112,7 @@ void enter_user_mode(void (*function)(void))
                      "iretq"
                      :
                      : [data] "i"(USER_DATA), [stack] "r"(top), [flags] "i"(0x2),
-                       [code] "i"(USER_CODE), [function] "r"(function)
+                       [code] "i"(USER_CODE), [function] "r"(function), "D"(argument)
                      : "memory");
     __builtin_unreachable();
 }

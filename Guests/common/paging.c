@@ -33,15 +33,15 @@ uint64_t free_memory_start(void)
     return next_free_page;
 }
 
-void *allocate_page(void)
+void *allocate_pages(uint64_t count)
 {
-    void *page = (void *)free_memory_start();
-    next_free_page += PAGE_SIZE;
+    void *pages = (void *)free_memory_start();
+    next_free_page += count * PAGE_SIZE;
 
-    void *cursor = page;
-    uint64_t count = PAGE_SIZE / 8;
-    __asm__ volatile("rep stosq" : "+D"(cursor), "+c"(count) : "a"(0ull) : "memory");
-    return page;
+    void *cursor = pages;
+    uint64_t words = count * (PAGE_SIZE / 8);
+    __asm__ volatile("rep stosq" : "+D"(cursor), "+c"(words) : "a"(0ull) : "memory");
+    return pages;
 }
 
 // Entries that are no pages themselves allow everything; the pages restrict.
@@ -54,7 +54,7 @@ static uint64_t *large_page_entry(uint64_t address)
 {
     uint64_t *directory_entry = &directories[address >> 30];
     if (*directory_entry == 0) {
-        *directory_entry = link(allocate_page());
+        *directory_entry = link(allocate_pages(1));
     }
     uint64_t *directory = (uint64_t *)(*directory_entry & ADDRESS_MASK);
     return &directory[address >> 21 & (ENTRY_COUNT - 1)];
@@ -71,8 +71,8 @@ void map_range(uint64_t start, uint64_t end, enum page_kind kind)
         flags |= WRITE_THROUGH | CACHE_DISABLE;
     }
     if (root == NULL) {
-        root = allocate_page();
-        directories = allocate_page();
+        root = allocate_pages(1);
+        directories = allocate_pages(1);
         root[0] = link(directories);
     }
     uint64_t address = start & ~(LARGE_PAGE_SIZE - 1);
@@ -89,7 +89,7 @@ void unmap_page(uint64_t address)
         // Split: a table of small pages takes the large page's place.
         uint64_t flags = *entry & ~ADDRESS_MASK & ~(uint64_t)LARGE;
         uint64_t start = address & ~(LARGE_PAGE_SIZE - 1);
-        uint64_t *table = allocate_page();
+        uint64_t *table = allocate_pages(1);
         for (unsigned i = 0; i < ENTRY_COUNT; i++) {
             table[i] = (start + i * PAGE_SIZE) | flags;
         }

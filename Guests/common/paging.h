@@ -27,9 +27,9 @@ void load_page_tables(void);
 // The root table's address, for other processors.
 uint64_t page_table_root(void);
 
-// Zeroed memory behind the image, page by page, never given back. Page tables
+// Zeroed memory behind the image, in one piece, never given back. Page tables
 // come from there too.
-void *allocate_page(void);
+void *allocate_pages(uint64_t count);
 
 // Where the memory starts that nothing uses yet.
 uint64_t free_memory_start(void);

@@ -26,4 +26,7 @@ enum {
     SERIAL_TERMINAL_READY = 0x01,
     SERIAL_REQUEST_TO_SEND = 0x02,
     SERIAL_OUTPUT_2 = 0x08,
+
+    // Also modem control: what is sent is received, and nothing else is.
+    SERIAL_LOOPBACK = 0x10,
 };

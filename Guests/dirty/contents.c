@@ -1,20 +1,5 @@
 #include "contents.h"
 
-#include "ending.h"
-#include "print.h"
-
-void report_corruption(uint64_t address, uint64_t expected, uint64_t found)
-{
-    print("CORRUPT gpa=");
-    print_hexadecimal(address);
-    print(" expected=");
-    print_hexadecimal(expected);
-    print(" found=");
-    print_hexadecimal(found);
-    print("\n");
-    exit_with_value(1);
-}
-
 void fill_page(uint64_t page)
 {
     for (unsigned word = 0; word < WORDS_PER_PAGE; word++) {

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "paging.h"
+#include "report.h"
 
 enum { WORDS_PER_PAGE = PAGE_SIZE / 8 };
 
@@ -43,9 +44,6 @@ static inline unsigned stamp_word(uint64_t page)
 {
     return (unsigned)(page / PAGE_SIZE * 8 % WORDS_PER_PAGE);
 }
-
-// Prints what is wrong and ends the guest with value 1.
-_Noreturn void report_corruption(uint64_t address, uint64_t expected, uint64_t found);
 
 static inline void check_word(uint64_t address, uint64_t expected)
 {

@@ -2,6 +2,7 @@
 
 #include "ending.h"
 #include "layout.h"
+#include "local_apic.h"
 #include "paging.h"
 #include "print.h"
 #include "words.h"
@@ -9,18 +10,19 @@
 #define MIB (1ull << 20)
 
 // The words of the command line that messages repeat.
-struct request {
+static struct {
     struct word set;
     struct word base;
     struct word rate;
+    struct word cpus;
     uint64_t set_size;
-};
+} request;
 
 _Noreturn static void print_usage(void)
 {
     print("usage: dirty [--set SIZE] [--rate SIZE|max]"
           " [--pattern sequential|random|hot]\n"
-          "             [--passes N] [--base ADDRESS] [--report N]\n");
+          "             [--passes N] [--base ADDRESS] [--report N] [--cpus N] [--no-check]\n");
     exit_with_value(1);
 }
 
@@ -78,26 +80,34 @@ static enum pattern read_pattern(const char **line)
     refuse("--pattern", value, " is not one of sequential, random, hot");
 }
 
-static void read_words(const char *line, struct options *options, struct request *request)
+static void read_cpus(const char **line, struct options *options)
+{
+    request.cpus = read_value(line, "--cpus");
+    if (!parse_number(request.cpus, &options->cpus) || options->cpus == 0) {
+        refuse("--cpus", request.cpus, " is not a number of CPUs");
+    }
+}
+
+static void read_words(const char *line, struct options *options)
 {
     struct word option;
     while (next_word(&line, &option)) {
         if (word_equals(option, "--set")) {
-            request->set = read_value(&line, "--set");
-            if (!parse_size(request->set, &request->set_size) || request->set_size == 0) {
-                refuse("--set", request->set, " is not a size, such as 64M");
+            request.set = read_value(&line, "--set");
+            if (!parse_size(request.set, &request.set_size) || request.set_size == 0) {
+                refuse("--set", request.set, " is not a size, such as 64M");
             }
         } else if (word_equals(option, "--rate")) {
-            request->rate = read_value(&line, "--rate");
-            if (word_equals(request->rate, "max")) {
+            request.rate = read_value(&line, "--rate");
+            if (word_equals(request.rate, "max")) {
                 options->rate = 0;
-            } else if (!parse_size(request->rate, &options->rate) || options->rate == 0) {
-                refuse("--rate", request->rate, " is not a size per second, such as 100M, or max");
+            } else if (!parse_size(request.rate, &options->rate) || options->rate == 0) {
+                refuse("--rate", request.rate, " is not a size per second, such as 100M, or max");
             }
         } else if (word_equals(option, "--base")) {
-            request->base = read_value(&line, "--base");
-            if (!parse_size(request->base, &options->base)) {
-                refuse("--base", request->base, " is not an address, such as 16M or 0x1000000");
+            request.base = read_value(&line, "--base");
+            if (!parse_size(request.base, &options->base)) {
+                refuse("--base", request.base, " is not an address, such as 16M or 0x1000000");
             }
         } else if (word_equals(option, "--pattern")) {
             options->pattern = read_pattern(&line);
@@ -105,6 +115,10 @@ static void read_words(const char *line, struct options *options, struct request
             options->passes = read_count(&line, "--passes");
         } else if (word_equals(option, "--report")) {
             options->report_every = read_count(&line, "--report");
+        } else if (word_equals(option, "--cpus")) {
+            read_cpus(&line, options);
+        } else if (word_equals(option, "--no-check")) {
+            options->checks = false;
         } else {
             print("dirty: unknown argument ");
             print_word(option);
@@ -114,17 +128,42 @@ static void read_words(const char *line, struct options *options, struct request
     }
 }
 
-static void check_base(const struct options *options, const struct request *request,
-                       uint64_t memory_start)
+static void check_cpus(const struct options *options, uint64_t cpu_count)
+{
+    if (options->cpus == 1) {
+        return;
+    }
+    if (options->cpus > cpu_count) {
+        print_subject("--cpus", request.cpus);
+        print(" needs as many CPUs; the machine has ");
+        print_decimal(cpu_count);
+        print("\n");
+        exit_with_value(1);
+    }
+    if (!has_local_apic()) {
+        refuse("--cpus", request.cpus, " needs a local APIC; the machine has none");
+    }
+    if (options->cpus > options->page_count) {
+        print_subject("--cpus", request.cpus);
+        print(" needs a page for each; --set ");
+        print_word(request.set);
+        print(" has ");
+        print_decimal(options->page_count);
+        print("\n");
+        exit_with_value(1);
+    }
+}
+
+static void check_base(const struct options *options, uint64_t memory_start)
 {
     if (options->base % PAGE_SIZE != 0) {
-        refuse("--base", request->base, " is not a multiple of 4K");
+        refuse("--base", request.base, " is not a multiple of 4K");
     }
     if (options->base >= MEMORY_GAP_START && options->base < MEMORY_GAP_END) {
-        refuse("--base", request->base, " lies between 3G and 4G, where no RAM is");
+        refuse("--base", request.base, " lies between 3G and 4G, where no RAM is");
     }
     if (options->base < memory_start) {
-        print_subject("--base", request->base);
+        print_subject("--base", request.base);
         print(" is in use; free memory starts at ");
         print_hexadecimal(memory_start);
         print("\n");
@@ -132,8 +171,7 @@ static void check_base(const struct options *options, const struct request *requ
     }
 }
 
-static void check_fit(const struct options *options, const struct request *request,
-                      uint64_t memory_size)
+static void check_fit(const struct options *options, uint64_t memory_size)
 {
     uint64_t before = offset_of_address(options->base);
     uint64_t needed;
@@ -141,7 +179,7 @@ static void check_fit(const struct options *options, const struct request *reque
         && !__builtin_add_overflow(before, needed, &needed) && needed <= memory_size) {
         return;
     }
-    print_subject("--set", request->set);
+    print_subject("--set", request.set);
     print(" needs ");
     print_size(before);
     print(" + ");
@@ -153,27 +191,32 @@ static void check_fit(const struct options *options, const struct request *reque
     exit_with_value(1);
 }
 
-struct options read_options(const char *command_line, uint64_t memory_size,
-                            uint64_t memory_start, uint64_t tsc_khz)
+struct options read_options(const char *command_line, uint64_t cpu_count, uint64_t tsc_khz)
 {
     struct options options = {
         .base = 16 * MIB,
         .report_every = 1,
+        .cpus = 1,
         .pattern = SEQUENTIAL,
+        .checks = true,
     };
-    struct request request = {
-        .set = {"16M", 3},
-        .base = {"16M", 3},
-        .set_size = 16 * MIB,
-    };
+    request.set = (struct word) {"16M", 3};
+    request.base = (struct word) {"16M", 3};
+    request.cpus = (struct word) {"1", 1};
+    request.set_size = 16 * MIB;
 
     skip_image_name(&command_line);
-    read_words(command_line, &options, &request);
+    read_words(command_line, &options);
     options.page_count = request.set_size / PAGE_SIZE + (request.set_size % PAGE_SIZE != 0);
-    check_base(&options, &request, memory_start);
-    check_fit(&options, &request, memory_size);
+    check_cpus(&options, cpu_count);
     if (options.rate != 0 && tsc_khz == 0) {
         refuse("--rate", request.rate, " needs the TSC's frequency, which is unknown");
     }
     return options;
+}
+
+void check_placement(const struct options *options, uint64_t memory_size, uint64_t memory_start)
+{
+    check_base(options, memory_start);
+    check_fit(options, memory_size);
 }

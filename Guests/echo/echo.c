@@ -54,7 +54,7 @@ INTERRUPT_HANDLER static void wake_up(struct interrupt_frame *frame)
 
 static void enable_receive_interrupt(void)
 {
-    load_descriptor_tables();
+    load_descriptor_tables(&boot_processor);
     handle_interrupt(SERIAL_VECTOR, wake_up);
     local_apic_enable();
 

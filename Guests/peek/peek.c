@@ -126,7 +126,7 @@ void guest_main(const char *command_line)
     size_t length = 0;
     (void)command_line;
 
-    load_descriptor_tables();
+    load_descriptor_tables(&boot_processor);
     print("peek\n");
     for (;;) {
         while (in8(SERIAL_LINE_STATUS) & SERIAL_DATA_READY) {

@@ -7,8 +7,9 @@
 #include "print.h"
 #include "words.h"
 
-static void spin(void)
+static void spin(void *unused)
 {
+    (void)unused;
     print("spinning\n");
     for (;;) {
         pause();
@@ -21,14 +22,14 @@ void guest_main(const char *command_line)
 
     skip_image_name(&command_line);
     if (!next_word(&command_line, &word)) {
-        spin();
+        spin(NULL);
     }
     if (!word_equals(word, "user") || next_word(&command_line, &surplus)) {
         print("usage: spin [user]\n");
         exit_with_value(1);
     }
-    load_descriptor_tables();
+    load_descriptor_tables(&boot_processor);
     map_range(0, free_memory_start(), USER_MEMORY);
     load_page_tables();
-    enter_user_mode(spin);
+    enter_user_mode(&boot_processor, spin, NULL);
 }

@@ -28,7 +28,7 @@ INTERRUPT_HANDLER static void count_tick(struct interrupt_frame *frame)
 
 static void start_timer(void)
 {
-    load_descriptor_tables();
+    load_descriptor_tables(&boot_processor);
     handle_interrupt(TIMER_VECTOR, count_tick);
     local_apic_enable();
     local_apic_write(LOCAL_APIC_TIMER_DIVISOR, TIMER_DIVIDE_BY_1);

@@ -39,7 +39,8 @@ extension BuiltInGuest {
         BuiltInGuest(
             "dirty", guestImageDirty,
             usage:
-                "[--set SIZE] [--rate SIZE|max] [--pattern sequential|random|hot] [--passes N] [--base ADDRESS] [--report N]",
+                "[--set SIZE] [--rate SIZE|max] [--pattern sequential|random|hot] [--passes N] [--base ADDRESS] [--report N] "
+                + "[--cpus N] [--no-check]",
             "writes one word per page of a working set, and checks that no write was lost"),
         BuiltInGuest("echo", guestImageEcho, usage: "[poll]", "sends serial input back in upper case, until EOT"),
         BuiltInGuest("exit", guestImageExit, usage: "[N]", "exits through the debug port with N"),

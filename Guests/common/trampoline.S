@@ -1,6 +1,7 @@
-# The way of a processor from its start in real mode to 64-bit C code.
+# The way of a CPU from its start in real mode to 64-bit C code: that of
+# start_cpu.c, which says where it goes by the variables started_cpu_*.
 
-        .set    REAL_MODE_PAGE, 0x8000          # also in smp.c
+        .set    REAL_MODE_PAGE, 0x8000          # also in start_cpu.c
 
         .set    CR0_PROTECTED, 1 << 0
         .set    CR0_PAGING, 1 << 31
@@ -12,7 +13,7 @@
         .set    DATA, 0x10
         .set    CODE_32, 0x18
 
-        # This part is copied to REAL_MODE_PAGE, since a processor can start
+        # This part is copied to REAL_MODE_PAGE, since a CPU can start
         # below 1 MiB only. CS is REAL_MODE_PAGE / 16, IP is 0.
         .section .rodata.trampoline, "a", @progbits
         .code16
@@ -43,7 +44,7 @@ enter_long_mode:
         mov     %eax, %ss
         mov     $CR4_PHYSICAL_ADDRESS_EXTENSION, %eax
         mov     %eax, %cr4
-        mov     application_page_table, %eax
+        mov     started_cpu_page_table, %eax
         mov     %eax, %cr3
         mov     $EFER, %ecx
         rdmsr
@@ -57,9 +58,10 @@ enter_long_mode:
         .code64
         .type   enter_c, @function
 enter_c:
-        mov     application_stack_top, %rsp
+        mov     started_cpu_stack_top, %rsp
+        mov     started_cpu_argument, %rdi
         xor     %ebp, %ebp
-        call    application_main
+        call    *started_cpu_function
         ud2                                     # it does not return
         .size   enter_c, . - enter_c
 
