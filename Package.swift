@@ -39,6 +39,7 @@ let package = Package(
             ]),
         .target(
             name: "VMRegions", dependencies: ["VMAddressSpace", "VMDirtyBitmap", "VMHost", "VMMemory", system]),
+        .target(name: "VMDirtyTracking", dependencies: ["VMAddressSpace", "VMDirtyBitmap"]),
         .target(name: "KVM", dependencies: ["CKVM", "VMAddressSpace", "VMHost", system]),
         .target(name: "VMBoot", dependencies: ["VMAddressSpace", "VMMemory", system]),
         .target(name: "VMDevices"),
@@ -56,8 +57,8 @@ let package = Package(
         .executableTarget(
             name: "VMM",
             dependencies: [
-                "BuiltInGuests", "KVM", "VMAddressSpace", "VMBoot", "VMDevices", "VMMachine", "VMRegions",
-                argumentParser, system,
+                "BuiltInGuests", "KVM", "VMAddressSpace", "VMBoot", "VMDevices", "VMDirtyTracking", "VMMachine",
+                "VMRegions", argumentParser, system,
             ]),
 
         .target(name: "TestSupport", dependencies: ["CThreads", "VMHost"], path: "Tests/Support"),
@@ -73,6 +74,8 @@ let package = Package(
         .testTarget(
             name: "VMRegionsTests",
             dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyBitmap", "VMHost", "VMMemory", "VMRegions", system]),
+        .testTarget(
+            name: "VMDirtyTrackingTests", dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyTracking"]),
         .testTarget(name: "KVMTests", dependencies: ["CKVM", "KVM", "TestSupport", "VMAddressSpace", system]),
         .testTarget(
             name: "VMBootTests", dependencies: ["VMAddressSpace", "VMBoot", "VMDirtyBitmap", "VMMemory", system]),
