@@ -2,12 +2,14 @@
 ///
 /// The steps follow the cube root of the share, which sets apart one page in a gigabyte from none, 1 % from 10 %, and 10 %
 /// from half. The hottest is for columns of which every page was written, alone.
-public struct HeatLevel: Hashable, Comparable, Sendable {
+public struct HeatLevel: Hashable, Comparable, CaseIterable, Sendable {
     /// From 0, nothing, to `count - 1`, everything.
     public let index: Int
 
     /// How many levels there are.
     public static let count = 17
+    /// From the coolest on.
+    public static let allCases = (0..<count).map(HeatLevel.init(unchecked:))
     /// No page was written.
     public static let none = HeatLevel(unchecked: 0)
     /// Every page was written, in each interval.
@@ -15,8 +17,11 @@ public struct HeatLevel: Hashable, Comparable, Sendable {
 
     /// - Parameters:
     ///   - pages: that were written.
-    ///   - capacity: how many could have been: a column's pages, once for each interval.
-    public init(pages: UInt64, of capacity: UInt64) {
+    ///   - pageCount: how many could have been in an interval: a column's pages.
+    ///   - intervalCount: the intervals in which those pages were written, one at least.
+    public init(pages: UInt64, of pageCount: UInt64, intervalCount: Int = 1) {
+        let (product, overflow) = pageCount.multipliedReportingOverflow(by: UInt64(max(intervalCount, 1)))
+        let capacity = overflow ? .max : product
         if pages == 0 {
             self = .none
         } else if pages >= capacity {
