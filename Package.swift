@@ -86,6 +86,8 @@ let package = Package(
                 "CKVM", "KVM", "TestSupport", "VMAddressSpace", "VMBoot", "VMDevices", "VMHost", "VMMachine",
                 "VMMemory", "VMRegions", system,
             ]),
+        .testTarget(
+            name: "VMMTests", dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyTracking", "VMM"]),
 
         // Tests that need a host with KVM; they say so and skip where there is none.
         .testTarget(
