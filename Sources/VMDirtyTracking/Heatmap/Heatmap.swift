@@ -1,6 +1,8 @@
 /// Which guest memory was written when: memory across, time down. A plain value; `HeatmapRecorder` makes it.
 public struct Heatmap: Equatable, Sendable {
     public let axis: HeatmapAxis
+    /// How long pages count as written recently, at least: spans end with the first interval that takes them there.
+    public let span: Duration
     /// In the order of time, each beginning where the one before ends.
     public internal(set) var rows: [HeatmapRow] = []
     /// Pages written over all the time, by column.
@@ -8,8 +10,9 @@ public struct Heatmap: Equatable, Sendable {
     public internal(set) var totals = HeatmapTotals()
 
     /// Without rows.
-    public init(axis: HeatmapAxis) {
+    public init(axis: HeatmapAxis, span: Duration = .seconds(1)) {
         self.axis = axis
+        self.span = span
         columnTotals = Array(repeating: 0, count: axis.columnCount)
     }
 

@@ -11,8 +11,6 @@ public struct HeatmapRecorder: ~Copyable {
     public private(set) var heatmap: Heatmap
     /// The last interval that ended, by itself: in the heat map it may be part of a row already.
     public private(set) var latest: HeatmapRow?
-    /// How long pages count as written recently, at least: spans end with the first interval that takes them there.
-    public let span: Duration
 
     private let axis: HeatmapAxis
     private let rowLimit: Int
@@ -32,17 +30,16 @@ public struct HeatmapRecorder: ~Copyable {
 
     /// - Parameters:
     ///   - rowLimit: the most rows to keep, two at least.
-    ///   - span: for `HeatmapRow.recentWorkingSet`.
+    ///   - span: how long pages count as written recently, for `HeatmapRow.recentWorkingSet`.
     /// - Throws: `.noMemory` where the host does not even have the address space for two bits for each page.
     public init(axis: HeatmapAxis, rowLimit: Int = 256, span: Duration = .seconds(1)) throws(BitmapError) {
         let written = try AtomicBitmap(byteCount: axis.pageCount, pageSize: 1)
         let writtenInSpan = try AtomicBitmap(byteCount: axis.pageCount, pageSize: 1)
         self.axis = axis
         self.rowLimit = max(rowLimit, 2)
-        self.span = span
         self.written = written
         self.writtenInSpan = writtenInSpan
-        heatmap = Heatmap(axis: axis)
+        heatmap = Heatmap(axis: axis, span: span)
         pages = Array(repeating: 0, count: axis.columnCount)
     }
 
@@ -57,7 +54,7 @@ public struct HeatmapRecorder: ~Copyable {
             outside -= common.pageCount
             index += 1
         }
-        elsewhere += outside
+        elsewhere.addSaturating(outside)
     }
 
     private mutating func add(_ positions: Range<UInt64>) {
@@ -86,7 +83,7 @@ public struct HeatmapRecorder: ~Copyable {
         var row = HeatmapRow(
             start: start, end: max(start, end), intervalCount: 1, pages: pages, pageCount: pageCount,
             elsewhere: elsewhere, workingSet: written.dirtyPageCount(), recentWorkingSet: nil)
-        if row.end - spanStart >= span { endSpan(with: &row) }
+        if row.end - spanStart >= heatmap.span { endSpan(with: &row) }
         heatmap.totals.add(row, harvestTime)
         for column in pages.indices {
             heatmap.columnTotals[column] += pages[column]
@@ -153,7 +150,7 @@ extension HeatmapTotals {
     fileprivate mutating func add(_ row: HeatmapRow, _ harvestTime: Duration) {
         intervalCount += row.intervalCount
         pageCount += row.pageCount
-        elsewhere += row.elsewhere
+        elsewhere.addSaturating(row.elsewhere)
         workingSet = row.workingSet
         peakBytesPerSecond = max(peakBytesPerSecond, row.bytesPerSecond)
         self.harvestTime += harvestTime

@@ -13,7 +13,7 @@ public struct HeatmapRow: Equatable, Sendable {
     public internal(set) var elsewhere: UInt64
     /// Distinct pages written since the recording began, at the row's end.
     public internal(set) var workingSet: UInt64
-    /// Distinct pages written in the span of time (`HeatmapRecorder.span`) that the row belongs to; of several, the most.
+    /// Distinct pages written in the span of time (`Heatmap.span`) that the row belongs to; of several, the most.
     /// Nil while that span is not over.
     public internal(set) var recentWorkingSet: UInt64?
 
@@ -31,8 +31,16 @@ public struct HeatmapRow: Equatable, Sendable {
         intervalCount += next.intervalCount
         for column in pages.indices { pages[column] += next.pages[column] }
         pageCount += next.pageCount
-        elsewhere += next.elsewhere
+        elsewhere.addSaturating(next.elsewhere)
         workingSet = next.workingSet
         recentWorkingSet = [recentWorkingSet, next.recentWorkingSet].compactMap(\.self).max()
+    }
+}
+
+extension UInt64 {
+    /// Adds, and stays at the most that there is. For pages elsewhere, of which no memory limits the number.
+    mutating func addSaturating(_ other: UInt64) {
+        let (sum, overflow) = addingReportingOverflow(other)
+        self = overflow ? .max : sum
     }
 }

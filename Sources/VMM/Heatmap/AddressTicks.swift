@@ -41,10 +41,10 @@ struct AddressTicks {
             guard let below = gap.holes.first?.below, let above = gap.holes.last?.above else { continue }
             // A little more than half, so that rounding does not make it less.
             let margin = max(0, (row.gap - gap.width) / 2) + 0.01
-            if row.place(text(above), at: gap.x + gap.width + margin, .start) {
+            if row.place(text(above), at: gap.x + gap.width, .start, distance: margin) {
                 starts.insert(columns.segments[index + 1].firstPosition)
             }
-            if let end = below.advanced(byBytes: 1) { row.place(text(end), at: gap.x - margin, .end) }
+            if let end = below.advanced(byBytes: 1) { row.place(text(end), at: gap.x, .end, distance: margin) }
         }
         return starts
     }

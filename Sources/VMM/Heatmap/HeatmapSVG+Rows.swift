@@ -17,7 +17,7 @@ extension HeatmapSVG {
         if !outline.isEmpty { markup.element("path", ["class": "bar", "d": outline, "shape-rendering": "crispEdges"]) }
     }
 
-    /// Distinct pages: the curve, all since the beginning; the area, those of the last second or so.
+    /// Distinct pages: the curve, all since the beginning; the area, those of a span of time.
     func drawWorkingSets(_ markup: inout Markup) {
         let scale = LinearScale(
             bytesUpTo: Double(heatmap.totals.workingSet) * 4096, line: layout.workingSets)
@@ -37,7 +37,7 @@ extension HeatmapSVG {
         markup.words("faint", x: left + 26, y: y, "distinct pages written so far")
         guard heatmap.rows.contains(where: { $0.recentWorkingSet != nil }) else { return }
         markup.rectangle("area", x: left, y: y + 11, width: 18, height: 12)
-        markup.words("faint", x: left + 26, y: y + 21, "distinct pages of one second")
+        markup.words("faint", x: left + 26, y: y + 21, "distinct pages in \(DurationText.rounded(heatmap.span))")
     }
 
     private func drawRecent(_ markup: inout Markup, _ scale: LinearScale) {

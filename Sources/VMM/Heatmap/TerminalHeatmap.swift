@@ -41,11 +41,11 @@ struct TerminalHeatmap {
         let labels = AddressTicks(columns, .terminal, gap: 2).labels
         var names = Array(repeating: Character(" "), count: mapWidth)
         var ruler = Array(repeating: Character(usesBlocks ? "─" : "-"), count: mapWidth)
-        for gap in columns.gaps { ruler[cell(gap.x)] = usesBlocks ? "┊" : ":" }
         for label in labels {
             for (index, letter) in label.text.enumerated() { names[cell(label.extent.lowerBound) + index] = letter }
             ruler[cell(label.anchor)] = usesBlocks ? "┬" : "+"
         }
+        for gap in columns.gaps { ruler[cell(gap.x)] = usesBlocks ? "┊" : ":" }
         return [
             key,
             line(time: "time", map: String(names), rate: "written", workingSet: "working"),

@@ -28,16 +28,19 @@ struct LabelRow {
         case start, centre, end
     }
 
+    /// - Parameter distance: between the anchor and the label's start or end, where one of those is to be there.
     /// - Returns: whether there was room.
     @discardableResult
-    mutating func place(_ text: String, at anchor: Double, _ alignment: Alignment = .centre) -> Bool {
+    mutating func place(
+        _ text: String, at anchor: Double, _ alignment: Alignment = .centre, distance: Double = 0
+    ) -> Bool {
         let width = metrics.width(of: text)
         guard width <= bounds.upperBound - bounds.lowerBound else { return false }
         let before =
             switch alignment {
-            case .start: 0.0
+            case .start: -distance
             case .centre: width / 2
-            case .end: width
+            case .end: width + distance
             }
         let start = min(max(anchor - before, bounds.lowerBound), bounds.upperBound - width)
         let label = Label(text: text, anchor: anchor, extent: start...(start + width))

@@ -72,6 +72,8 @@ enum PictureStyle {
         """
 
     private static let common = [
+        // What a window has around a picture that is a file of its own.
+        Rule(".picture:root", "background", paper),
         Rule(".picture .paper", "fill", paper),
         Rule(".picture text", "fill", ink),
         Rule(".picture .faint", "fill", faint),

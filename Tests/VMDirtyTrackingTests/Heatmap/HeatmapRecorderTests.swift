@@ -120,6 +120,15 @@ import VMDirtyTracking
         #expect(recorder.heatmap.totals.elsewhere == 12 + (1 << 52) - 10)
     }
 
+    @Test func `more pages elsewhere than can be counted are the most that can`() throws {
+        var recorder = try HeatmapRecorder(axis: HeatmapAxis([pages(0..<1)], columnLimit: 4), rowLimit: 2)
+        for interval in 1...3 {
+            recorder.addInterval(until: .seconds(interval), runs: repeatElement(MemoryRange.whole, count: 4097))
+        }
+        #expect(recorder.heatmap.totals.elsewhere == .max && recorder.heatmap.totals.pageCount == 3 * 4097)
+        #expect(recorder.heatmap.rows.map(\.elsewhere) == [.max, .max])
+    }
+
     @Test func `without memory all is elsewhere`() throws {
         var recorder = try HeatmapRecorder(axis: HeatmapAxis([MemoryRange](), columnLimit: 4))
         recorder.addInterval(until: .seconds(1), runs: [pages(0..<10)])

@@ -25,7 +25,7 @@ import VMDirtyTracking
         #expect(!labels.isEmpty)
         for (label, next) in zip(labels, labels.dropFirst()) {
             #expect(label.extent.upperBound + axis.gap <= next.extent.lowerBound)
-            #expect(label.anchor < next.anchor)
+            #expect(label.anchor <= next.anchor)
         }
         for label in labels {
             #expect(columns.line.contains(label.extent.lowerBound) && columns.line.contains(label.extent.upperBound))
