@@ -56,7 +56,7 @@ struct AddressTicks {
         isStartLabelled: Bool
     ) {
         let start = extent.range.start
-        let isFar = ByteText.exact(start.rawValue | step) == nil
+        let isFar = ByteText.exact(extent.range.last.alignedDown(to: step).rawValue) == nil
         guard !isFar || isStartLabelled else { return }
         var next = isFar ? start.advanced(byBytes: step) : start.alignedUp(to: step)
         while let address = next, address <= extent.range.last {

@@ -46,6 +46,13 @@ import VMDirtyTracking
         #expect(names.contains("3 GiB") && names.contains("4 GiB") && names.last == "5 GiB")
     }
 
+    @Test func `that memory begins at an odd address leaves its others round`() {
+        let axis = HeatmapAxis([pages(0..<160), pages(256..<0xc0000), pages(0x100000..<0x140000)], columnLimit: 1024)
+        let columns = HeatmapColumns(axis, from: 0, width: 72, gapWidth: 0)
+        let labels = AddressTicks(columns, .terminal, gap: 2).labels
+        #expect(labels.map(\.text) == ["0", "1 GiB", "2 GiB", "3 GiB", "4 GiB", "5 GiB"])
+    }
+
     @Test func `far up, addresses count from where memory goes on`() {
         #expect(names(Memories.sparse).suffix(5) == ["1 TiB", "+16 MiB", "+32 MiB", "+48 MiB", "+64 MiB"])
     }

@@ -26,17 +26,18 @@ import VMDirtyTracking
         #expect(attributes.allSatisfy { !$0.hasPrefix("on") && !$0.hasSuffix("href") })
     }
 
-    @Test(arguments: Memories.all, [1, 60]) func `no words overlap, and none leave the picture`(
+    @Test(arguments: Memories.all, [1, 60]) func `no words overlap, nor are they over bars, and none leave the picture`(
         _ memory: [Range<UInt64>], _ intervals: Int
     ) throws {
         let picture = HeatmapSVG(try recording(of: memory, intervals: intervals), caption(memory))
         let elements = try MarkupReader.read(picture.document, prologue: Self.prologue)
-        let boxes = try elements.filter { $0.name == "text" }.map(Box.init)
-        #expect(boxes.count > 20)
+        let boxes = try elements.filter { $0.name == "text" }.map { try Box($0) }
+        let bars = try elements.filter { $0.name == "rect" && $0.classes.contains("bar") }.map { try Box(bar: $0) }
+        #expect(boxes.count > 20 && !bars.isEmpty)
         for (index, box) in boxes.enumerated() {
             #expect(box.x.lowerBound >= 0 && box.x.upperBound <= picture.layout.width, "\(box)")
             #expect(box.y.lowerBound >= 0 && box.y.upperBound <= picture.layout.height, "\(box)")
-            let overlapping = boxes[(index + 1)...].filter(box.overlaps)
+            let overlapping = (boxes[(index + 1)...] + bars).filter(box.overlaps)
             #expect(overlapping.isEmpty, "\(box) and \(overlapping)")
         }
     }
@@ -113,6 +114,14 @@ private struct Box: CustomStringConvertible {
         description = element.text
     }
 
+    init(bar element: MarkupReader.Element) throws {
+        let (x, y) = (try #require(element.number("x")), try #require(element.number("y")))
+        let (width, height) = (try #require(element.number("width")), try #require(element.number("height")))
+        self.x = x...(x + width)
+        self.y = y...(y + height)
+        description = "a bar"
+    }
+
     func overlaps(_ other: Box) -> Bool { x.overlaps(other.x) && y.overlaps(other.y) }
 }
 
@@ -152,6 +161,7 @@ private struct Cells {
             column += numbers[index]
             row += numbers[index + 1]
             let cells = column..<(column + numbers[index + 2])
+            try #require(levels.indices.contains(row) && cells.upperBound <= levels[row].count)
             // No cell is drawn twice.
             #expect(levels[row][cells].allSatisfy { $0 == 0 })
             for cell in cells { levels[row][cell] = level }
