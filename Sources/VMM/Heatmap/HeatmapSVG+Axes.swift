@@ -53,7 +53,7 @@ extension HeatmapSVG {
             guard y - last >= 16 else { continue }
             last = y
             markup.line("tick", from: (layout.left - 6, y), to: (layout.left - 1, y))
-            markup.words("end", x: layout.left - 10, y: y + 4, tick == 0 ? "0 s" : DurationText.rounded(time))
+            markup.words("end", x: layout.left - 10, y: y + 4, DurationText.rounded(time))
         }
     }
 }

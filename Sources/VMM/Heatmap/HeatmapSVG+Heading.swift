@@ -11,7 +11,7 @@ extension HeatmapSVG {
     }
 
     private var intervals: String {
-        "\(UInt64(heatmap.totals.intervalCount).grouped) intervals of \(DurationText.rounded(caption.interval))"
+        "\(UInt64(heatmap.totals.intervalCount).counted("interval")) of \(DurationText.rounded(caption.interval))"
     }
 
     /// What a column and a row stand for.
@@ -20,7 +20,7 @@ extension HeatmapSVG {
             return "The guest has no memory."
         }
         let size = ByteText.rounded(Double(pages) * 4096)
-        let column = "\(size) (\(pages.grouped) \(pages == 1 ? "page" : "pages")) to a column"
+        let column = "\(size) (\(pages.counted("page"))) to a column"
         let merged = heatmap.rows.first?.intervalCount ?? 1
         let row = DurationText.rounded(caption.interval * merged) + (merged == 1 ? "" : " (\(merged) intervals)")
         return "Across: guest memory by address, \(column). Down: time, \(row) to a row."

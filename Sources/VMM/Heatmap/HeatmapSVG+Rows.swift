@@ -72,7 +72,7 @@ extension HeatmapSVG {
         for (index, row) in heatmap.rows.enumerated() {
             let from = DurationText.rounded(row.start)
             let words =
-                "\(from) to \(DurationText.rounded(row.end)): \(row.pageCount.grouped) pages written, "
+                "\(from) to \(DurationText.rounded(row.end)): \(row.pageCount.counted("page")) written, "
                 + "\(ByteText.rate(row.bytesPerSecond)); "
                 + "\(ByteText.rounded(Double(row.workingSet) * 4096)) distinct so far"
             markup.rectangle(

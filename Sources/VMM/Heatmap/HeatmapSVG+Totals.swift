@@ -15,7 +15,7 @@ extension HeatmapSVG {
                 markup.rectangle(
                     "touch", x: segment.x(ofColumn: column, layout.columns.unit), y: area.lowerBound,
                     width: layout.columns.unit, height: height,
-                    tooltip: "\(memory(of: column)): \(heatmap.columnTotals[column].grouped) pages written")
+                    tooltip: "\(memory(of: column)): \(heatmap.columnTotals[column].counted("page")) written")
             }
         }
         markup.words("faint end", x: layout.left - 10, y: area.lowerBound + 9, ByteText.rounded(scale.limit))

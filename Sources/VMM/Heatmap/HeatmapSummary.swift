@@ -18,7 +18,7 @@ struct HeatmapSummary {
         var items = [
             Item(
                 name: "Written", value: Self.bytes(totals.pageCount),
-                note: "\(totals.pageCount.grouped) pages of 4 KiB"),
+                note: "\(totals.pageCount.counted("page")) of 4 KiB"),
             Item(
                 name: "Mean rate", value: ByteText.rate(heatmap.meanBytesPerSecond), note: "over \(Self.time(heatmap))"),
             Item(
@@ -40,7 +40,7 @@ struct HeatmapSummary {
     private static func bytes(_ pages: UInt64) -> String { ByteText.rounded(Double(pages) * 4096) }
 
     private static func time(_ heatmap: Heatmap) -> String {
-        "\(DurationText.rounded(heatmap.duration)), \(UInt64(heatmap.totals.intervalCount).grouped) intervals"
+        "\(DurationText.rounded(heatmap.duration)), \(UInt64(heatmap.totals.intervalCount).counted("interval"))"
     }
 
     private static func mean(_ totals: HeatmapTotals) -> String {

@@ -22,8 +22,8 @@ struct TerminalHeatmap {
     init(_ axis: HeatmapAxis, width: Int, _ shading: TerminalShading) {
         self.axis = axis
         self.shading = shading
-        self.width = max(width, 1)
         let width = max(width, 1)
+        self.width = width
         hasTime = width >= 20
         hasRate = width >= 30
         hasWorkingSet = width >= 40

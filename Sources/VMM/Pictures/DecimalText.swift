@@ -30,6 +30,11 @@ extension Double {
 }
 
 extension UInt64 {
+    /// So many of them: "1 page", "2 pages".
+    func counted(_ noun: String) -> String {
+        "\(grouped) \(noun)" + (self == 1 ? "" : "s")
+    }
+
     /// With a narrow space between thousands.
     var grouped: String {
         var text = ""

@@ -4,6 +4,7 @@ enum DurationText {
     static func rounded(_ duration: Duration) -> String {
         let seconds = duration / .seconds(1)
         return switch seconds {
+        case 0: "0 s"
         case ..<0.000_000_999_5: "\((seconds * 1e9).threeDigits) ns"
         case ..<0.000_999_5: "\((seconds * 1e6).threeDigits) µs"
         case ..<0.999_5: "\((seconds * 1e3).threeDigits) ms"

@@ -45,7 +45,7 @@ import Testing
 
     @Test(
         arguments: [
-            (.zero, "0 ns"), (.nanoseconds(20), "20 ns"), (.nanoseconds(999_900), "1 ms"), (.microseconds(15), "15 µs"),
+            (.zero, "0 s"), (.nanoseconds(20), "20 ns"), (.nanoseconds(999_900), "1 ms"), (.microseconds(15), "15 µs"),
             (.milliseconds(250), "250 ms"), (.milliseconds(1500), "1.5 s"), (.seconds(119), "119 s"),
             (.seconds(120), "2 min"), (.seconds(125), "2:05 min"), (.seconds(7199), "119:59 min"),
             (.seconds(7200), "2 h"), (.seconds(9000), "2:30 h"),
@@ -54,8 +54,9 @@ import Testing
         #expect(DurationText.rounded(duration) == text)
     }
 
-    @Test func `thousands are set apart`() {
+    @Test func `thousands are set apart, and one is no plural`() {
         #expect(UInt64(999).grouped == "999")
+        #expect([0, 1, 2].map { UInt64($0).counted("page") } == ["0 pages", "1 page", "2 pages"])
         #expect(UInt64(1_234_567).grouped == "1\u{202f}234\u{202f}567")
     }
 
