@@ -40,6 +40,7 @@ let package = Package(
             ]),
         .target(
             name: "VMRegions", dependencies: ["VMAddressSpace", "VMDirtyBitmap", "VMHost", "VMMemory", system]),
+        .target(name: "VMDirtyTracking", dependencies: ["VMAddressSpace", "VMDirtyBitmap"]),
         .target(name: "KVM", dependencies: ["CKVM", "VMAddressSpace", "VMHost", system]),
         .target(
             name: "VMDirtyTracking",
@@ -60,8 +61,8 @@ let package = Package(
         .executableTarget(
             name: "VMM",
             dependencies: [
-                "BuiltInGuests", "KVM", "VMAddressSpace", "VMBoot", "VMDevices", "VMMachine", "VMRegions",
-                argumentParser, system,
+                "BuiltInGuests", "KVM", "VMAddressSpace", "VMBoot", "VMDevices", "VMDirtyTracking", "VMMachine",
+                "VMRegions", argumentParser, system,
             ]),
 
         .target(name: "TestSupport", dependencies: ["CThreads", "VMHost"], path: "Tests/Support"),
@@ -77,6 +78,8 @@ let package = Package(
         .testTarget(
             name: "VMRegionsTests",
             dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyBitmap", "VMHost", "VMMemory", "VMRegions", system]),
+        .testTarget(
+            name: "VMDirtyTrackingTests", dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyTracking"]),
         .testTarget(name: "KVMTests", dependencies: ["CKVM", "KVM", "TestSupport", "VMAddressSpace", system]),
         .testTarget(
             name: "VMBootTests", dependencies: ["VMAddressSpace", "VMBoot", "VMDirtyBitmap", "VMMemory", system]),
@@ -87,6 +90,8 @@ let package = Package(
                 "CKVM", "KVM", "TestSupport", "VMAddressSpace", "VMBoot", "VMDevices", "VMDirtyTracking", "VMHost",
                 "VMMachine", "VMMemory", "VMRegions", system,
             ]),
+        .testTarget(
+            name: "VMMTests", dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyTracking", "VMM"]),
 
         // Tests that need a host with KVM; they say so and skip where there is none.
         .testTarget(

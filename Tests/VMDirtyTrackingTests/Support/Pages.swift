@@ -1,0 +1,6 @@
+import VMAddressSpace
+
+/// Whole pages, by frame number.
+func pages(_ frames: Range<UInt64>) -> MemoryRange {
+    try! MemoryRange(frames: frames)
+}
