@@ -40,7 +40,6 @@ let package = Package(
             ]),
         .target(
             name: "VMRegions", dependencies: ["VMAddressSpace", "VMDirtyBitmap", "VMHost", "VMMemory", system]),
-        .target(name: "VMDirtyTracking", dependencies: ["VMAddressSpace", "VMDirtyBitmap"]),
         .target(name: "KVM", dependencies: ["CKVM", "VMAddressSpace", "VMHost", system]),
         .target(
             name: "VMDirtyTracking",
