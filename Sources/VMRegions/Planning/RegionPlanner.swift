@@ -31,6 +31,9 @@ public struct RegionPlanner: Sendable {
     /// A region by its number.
     public func region(_ id: RegionID) -> Region? { index[id] }
 
+    /// Whether there is a region with a number.
+    func hasRegion(_ id: RegionID) -> Bool { index.contains(id) }
+
     /// A number for a new region, which was never made before. It is spent when a plan adds the region, unless that is
     /// undone.
     public mutating func makeRegionID() -> RegionID { numbers.make() }
