@@ -2,21 +2,26 @@ import VMAddressSpace
 
 /// What a manager's regions have memory of, under the planner's numbers.
 struct NumberedBackings {
-    /// Ascending.
-    private var byNumber: [(number: BackingID, backing: RegionBacking)] = []
+    private struct Entry {
+        let number: BackingID
+        let backing: RegionBacking
+    }
+
+    /// By number.
+    private var entries: [Entry] = []
     /// By the address of the object.
     private var numbers: [(backing: ObjectIdentifier, number: BackingID)] = []
 
     /// By number.
-    var all: [RegionBacking] { byNumber.map(\.backing) }
+    var all: [RegionBacking] { entries.map(\.backing) }
 
     subscript(number: BackingID) -> RegionBacking? {
-        index(of: number).map { byNumber[$0].backing }
+        index(of: number).map { entries[$0].backing }
     }
 
     private func index(of number: BackingID) -> Int? {
-        let index = byNumber.partitioningIndex { $0.number >= number }
-        return index < byNumber.count && byNumber[index].number == number ? index : nil
+        let index = entries.partitioningIndex { $0.number >= number }
+        return index < entries.count && entries[index].number == number ? index : nil
     }
 
     /// Where among the numbers that of a backing is, or would be.
@@ -51,7 +56,7 @@ struct NumberedBackings {
         guard backing.claim(by: host) else { throw .backingInUseElsewhere(backing.name) }
         let number = planner.addBacking(backing.description)
         numbers.insert((ObjectIdentifier(backing), number), at: place)
-        byNumber.append((number, backing))
+        entries.append(Entry(number: number, backing: backing))
         return number
     }
 
@@ -59,7 +64,7 @@ struct NumberedBackings {
     mutating func forgetUnused(_ planner: inout RegionPlanner) {
         for number in planner.unusedBackings {
             guard (try? planner.removeBacking(number)) != nil, let index = index(of: number) else { continue }
-            let backing = byNumber.remove(at: index).backing
+            let backing = entries.remove(at: index).backing
             numbers.remove(at: place(of: backing))
             backing.disclaim()
         }

@@ -97,10 +97,10 @@ public struct RegionPlanner: Sendable {
         view.replace(plan.added, with: plan.removed)
     }
 
-    private mutating func restore(_ previous: [(id: RegionID, region: Region?)]) {
-        for (id, region) in previous.reversed() {
-            set(id, from: index[id], to: region)
-            if region == nil { numbers.giveBack(id) }
+    private mutating func restore(_ previous: [PreviousRegion]) {
+        for before in previous.reversed() {
+            set(before.id, from: index[before.id], to: before.region)
+            if before.region == nil { numbers.giveBack(before.id) }
         }
     }
 
