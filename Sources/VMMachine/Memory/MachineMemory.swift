@@ -10,8 +10,6 @@ final class MachineMemory: Sendable {
     let shared: SharedVM
     let regions: RegionManager
     let partition: KVMPartition
-    /// They go after the manager, which then has nothing to remove.
-    private let handles: [RegionHandle]
 
     var memory: GuestMemory { regions.memory }
 
@@ -23,21 +21,14 @@ final class MachineMemory: Sendable {
         physicalAddressBits: Int, gate: PauseGate
     ) throws(MachineError) {
         let definitions = try Self.definitions(configuration)
-        let manager = try Self.makeManager(physicalAddressBits, containing: definitions)
-        let partition = KVMPartition(
-            shared, hasReadOnlyMemory: system.has(.readOnlyMemory),
-            gate: KVMPartition.ProcessorGate(quiesce: { gate.pause() }, resume: { gate.resume() }),
-            dirtyPages: manager.dirtyLog)
-        handles = try MachineError.wrap(MachineError.memory) { () throws(RegionManagerError) in
-            try manager.withTurn { manager throws(RegionManagerError) in
-                let handles = try manager.addRegions(definitions)
-                try manager.addPartition(partition)
-                return handles
-            }
+        let hasReadOnlyMemory = system.has(.readOnlyMemory)
+        (regions, partition) = try Self.makeManager(physicalAddressBits, definitions) { dirtyLog in
+            KVMPartition(
+                shared, hasReadOnlyMemory: hasReadOnlyMemory,
+                gate: KVMPartition.ProcessorGate(quiesce: { gate.pause() }, resume: { gate.resume() }),
+                dirtyPages: dirtyLog)
         }
         self.shared = shared
-        self.regions = manager
-        self.partition = partition
     }
 
     private static func definitions(_ configuration: MachineConfiguration) throws(MachineError) -> [RegionDefinition] {
@@ -58,16 +49,20 @@ final class MachineMemory: Sendable {
     /// As many address bits as cost the host nothing; a process that may not reserve that much gets by with what its
     /// memory takes.
     private static func makeManager(
-        _ physicalAddressBits: Int, containing regions: [RegionDefinition]
-    ) throws(MachineError) -> RegionManager {
+        _ physicalAddressBits: Int, _ regions: [RegionDefinition], _ partition: (DirtyLogSink) -> KVMPartition
+    ) throws(MachineError) -> (RegionManager, KVMPartition) {
         let last = regions.lazy.map(\.range.last.rawValue).max() ?? 0
         let needed = 64 - last.leadingZeroBitCount
         do throws(RegionManagerError) {
-            return try RegionManager(addressWidth: max(needed, min(usualAddressBits, physicalAddressBits)))
-        } catch {
+            return try RegionManager.make(
+                addressWidth: max(needed, min(usualAddressBits, physicalAddressBits)), regions: regions,
+                shownTo: partition)
+        } catch .addressSpace {
             return try MachineError.wrap(MachineError.memory) { () throws(RegionManagerError) in
-                try RegionManager(addressWidth: needed)
+                try RegionManager.make(addressWidth: needed, regions: regions, shownTo: partition)
             }
+        } catch {
+            throw .memory(error)
         }
     }
 

@@ -12,6 +12,8 @@ public protocol GuestMemoryRegion: AnyObject, Sendable {
     var access: any GuestMemoryAccess { get }
     /// The offset of the region's first byte in what lies behind it, in bytes, a multiple of 4 KiB.
     var accessOffset: UInt64 { get }
+    /// That of what lies behind it, which is to be read once, when the region is made.
+    var accessBitmap: AccessBitmap? { get }
     /// Whether writing fails, as to ROM.
     var isReadOnly: Bool { get }
     /// Whether writes are to be marked at all.

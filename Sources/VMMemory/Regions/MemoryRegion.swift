@@ -6,6 +6,7 @@ public final class MemoryRegion<Dirty: Bitmap>: GuestMemoryRegion {
     public let range: MemoryRange
     public let access: any GuestMemoryAccess
     public let accessOffset: UInt64
+    public let accessBitmap: AccessBitmap?
     public let isReadOnly: Bool
     /// Which pages were written, by offset in the region.
     public let bitmap: Dirty
@@ -26,6 +27,7 @@ public final class MemoryRegion<Dirty: Bitmap>: GuestMemoryRegion {
         self.range = range
         self.access = access
         self.accessOffset = offset
+        self.accessBitmap = access.accessBitmap
         self.isReadOnly = isReadOnly
         self.bitmap = bitmap
     }

@@ -8,6 +8,7 @@ final class NoRegion: GuestMemoryRegion, GuestMemoryAccess {
     let range = MemoryRange.nowhere
     var access: any GuestMemoryAccess { self }
     var accessOffset: UInt64 { 0 }
+    var accessBitmap: AccessBitmap? { nil }
     var isReadOnly: Bool { true }
     var isTracking: Bool { false }
     var borrowedSlice: AtomicBitmap.BorrowedSlice? { nil }

@@ -7,7 +7,7 @@ import VMDirtyBitmap
 struct RegionEntry {
     // SAFETY: the `RegionMap` owns the region.
     unowned(unsafe) let region: any GuestMemoryRegion
-    let range: MemoryRange
+    let start: UInt64
     /// The offset of the region's last byte.
     let lastOffset: UInt64
     /// The host address of the first byte; nil where the region can only be reached by calls.
@@ -21,8 +21,8 @@ struct RegionEntry {
     /// Whether writes are marked by the region's own method instead.
     let marksByItself: Bool
     let isReadOnly: Bool
-    let accessOffset: UInt64
-    let accessBitmap: AccessBitmap?
+    /// Whether there are pages that may not be accessed; the region has the bitmap.
+    let hasAccessBitmap: Bool
 
     /// No address is in it.
     static var none: RegionEntry { RegionEntry(NoRegion.shared) }
@@ -33,12 +33,12 @@ struct RegionEntry {
         let slice = region.isTracking ? region.borrowedSlice : nil
         let isPageByPage = slice.map { $0.startsAtPage && $0.pageSize >= PageSize.size4K.bytes } ?? false
         self.region = region
-        self.range = range
+        start = range.start.rawValue
         self.lastOffset = lastOffset
         host = region.hostAddress
-        accessOffset = region.accessOffset
         isReadOnly = region.isReadOnly
-        accessBitmap = region.access.accessBitmap
+        let accessBitmap = region.accessBitmap
+        hasAccessBitmap = accessBitmap != nil
         bitmap = slice.flatMap { isPageByPage && $0.byteCount > lastOffset ? $0 : nil }
         marksByItself = region.isTracking && bitmap == nil
         readable = accessBitmap?.unreadable == nil ? host : nil
@@ -46,10 +46,17 @@ struct RegionEntry {
     }
 }
 
+extension RegionEntry {
+    /// Of the region of a map; that of `none` is no range.
+    var range: MemoryRange {
+        MemoryRange(uncheckedFrom: GuestAddress(start), through: GuestAddress(start &+ lastOffset))
+    }
+}
+
 /// Through the pointer, so that an access loads just the members it needs.
 extension UnsafeMutablePointer<RegionEntry> {
-    var start: UInt64 { pointee.range.start.rawValue }
-    var last: UInt64 { pointee.range.last.rawValue }
+    var start: UInt64 { pointee.start }
+    var last: UInt64 { pointee.start &+ pointee.lastOffset }
 
     /// Whether nothing stands between an access and the host's memory. The bytes are within the region.
     @inline(__always)
@@ -65,8 +72,8 @@ extension UnsafeMutablePointer<RegionEntry> {
 
     /// How many bytes the access bitmap allows to be accessed, before the first page it forbids.
     func permittedPrefix(_ first: UInt64, _ count: UInt64, isWrite: Bool) -> UInt64 {
-        guard let bitmap = pointee.accessBitmap else { return count }
-        return bitmap.allowedPrefix(pointee.accessOffset &+ (first &- start), count, isWrite: isWrite)
+        guard pointee.hasAccessBitmap, let bitmap = pointee.region.accessBitmap else { return count }
+        return bitmap.allowedPrefix(pointee.region.accessOffset &+ (first &- start), count, isWrite: isWrite)
     }
 
     /// The host address of a guest-physical address in a region that has one.

@@ -5,7 +5,7 @@ struct RegionList {
     private var leaves: [[any GuestMemoryRegion]] = []
     private(set) var count = 0
 
-    private static let leafSize = 8
+    private static let leafSize = 16
 
     init(_ regions: [any GuestMemoryRegion]) {
         var index = 0

@@ -23,7 +23,7 @@ struct RegionTable {
     }
 
     func initialize(_ index: Int, to entry: RegionEntry) {
-        (starts + index).initialize(to: entry.range.start.rawValue)
+        (starts + index).initialize(to: entry.start)
         (entries + index).initialize(to: entry)
     }
 

@@ -29,10 +29,13 @@ extension GuestMemoryAtomic {
         try synchronize(until: .now.advanced(by: timeout))
     }
 
+    /// Whether somebody reads a map that has been replaced, by a snapshot. Nobody does from then on, if not.
+    package var isOlderMapRead: Bool { SnapshotReclaimer.hasRetired(by: owner) }
+
     /// Readers that a call gave up on are waited for by the next ones before those begin a new tag: so there are never
     /// readers with many different ones (`SnapshotWord.precedes`), however often calls give up.
     private func synchronize(until deadline: MonotonicTime) throws(SnapshotHeldByCaller) -> Bool {
-        let left = changes.withLock(\.readersLeft)
+        let left = changes.withLock { $0.readersLeft }
         if !left.isEmpty {
             try beginWaiting { _, _ in }
             guard left.wait(until: deadline).isEmpty else { return false }

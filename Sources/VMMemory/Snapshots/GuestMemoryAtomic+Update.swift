@@ -50,7 +50,14 @@ extension GuestMemoryAtomic {
     public func addListener(_ body: @escaping @Sendable (Map, UInt64) -> Void) -> Listener {
         let id = changes.withLock { changes in
             changes.nextListener += 1
-            changes.listeners.append((changes.nextListener, body))
+            changes.listeners.append(
+                (
+                    changes.nextListener,
+                    { [weak self] generation in
+                        // Nobody else can replace the map before this has returned.
+                        if let map = self?.memory().retained() { body(map, generation) }
+                    }
+                ))
             return changes.nextListener
         }
         return Listener { [weak self] in
@@ -74,4 +81,14 @@ extension GuestMemoryAtomic {
             remove()
         }
     }
+}
+
+/// What those that change a map share.
+struct SnapshotChanges {
+    var isLocked = false
+    /// Called with the generation of each new map.
+    var listeners: [(id: UInt64, body: @Sendable (UInt64) -> Void)] = []
+    var nextListener: UInt64 = 0
+    /// Readers that a `synchronize` gave up waiting for.
+    var readersLeft: [HeldSlot] = []
 }

@@ -19,16 +19,7 @@ public final class GuestMemoryAtomic<Map: AnyObject & Sendable>: Sendable {
     /// Whose maps are whose, for `SnapshotReclaimer`.
     let owner = SnapshotReclaimer.makeOwner()
     private let generationCount = Atomic<UInt64>(0)
-    let changes = Monitor(Changes())
-
-    /// What those that change the map share.
-    struct Changes {
-        var isLocked = false
-        var listeners: [(id: UInt64, body: @Sendable (Map, UInt64) -> Void)] = []
-        var nextListener: UInt64 = 0
-        /// Readers that a `synchronize` gave up waiting for.
-        var readersLeft: [HeldSlot] = []
-    }
+    let changes = Monitor(SnapshotChanges())
 
     /// - Parameter map: the first map, of generation 0.
     public init(_ map: Map) {
@@ -71,7 +62,7 @@ public final class GuestMemoryAtomic<Map: AnyObject & Sendable>: Sendable {
             return Self.reference(old)
         }
         let generation = generationCount.wrappingAdd(1, ordering: .releasing).newValue
-        for listener in changes.withLock({ $0.listeners }) { listener.body(map, generation) }
+        for listener in changes.withLock({ $0.listeners }) { listener.body(generation) }
         SnapshotReclaimer.reclaim()
     }
 

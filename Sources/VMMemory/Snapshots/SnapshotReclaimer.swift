@@ -35,6 +35,11 @@ enum SnapshotReclaimer {
         retired.withLock { $0.append(Retired(owner: owner, map: takeOutOfForce())) }
     }
 
+    /// Whether a map of `owner` has been replaced and not yet freed.
+    static func hasRetired(by owner: UInt64) -> Bool {
+        retired.withLock { $0.contains { $0.owner == owner } }
+    }
+
     /// Calls `body` with the addresses of the maps of `owner` that have been replaced and not yet freed. It replaces none
     /// meanwhile.
     static func withRetired<Result>(by owner: UInt64, _ body: ([UInt]) -> Result) -> Result {

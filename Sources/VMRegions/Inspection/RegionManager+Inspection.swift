@@ -3,7 +3,7 @@ extension RegionManager {
     public func inspect() -> RegionInspection {
         RegionInspection(
             addressWidth: addressWidth, policy: planner.policy, regions: planner.inspectedRegions,
-            view: planner.inspectedView, backings: backings.sorted { $0.key < $1.key }.map { inspect($0.value) },
+            view: planner.inspectedView, backings: backings.all.map(inspect),
             partitions: partitions.map(\.inspection),
             orphans: orphanedRegions.map { RegionInspection.Orphan(id: $0.id, name: $0.name) },
             unfinished: unfinished.map { unfinished in

@@ -35,6 +35,24 @@ public struct ChangeFailure: Error, CustomStringConvertible {
     }
 }
 
+extension ChangeFailure {
+    init(_ step: HostStep, _ failure: HostStepFailure) {
+        self.init(
+            operation: Operation(step), ranges: [step.piece.range], place: "the host's memory", reason: failure.error,
+            isHalfDone: failure.isHalfDone)
+    }
+}
+
+extension ChangeFailure.Operation {
+    fileprivate init(_ step: HostStep) {
+        switch step {
+        case .unmap: self = .unmap
+        case .map: self = .map
+        case .protect: self = .protect
+        }
+    }
+}
+
 /// Memory is locked, by a device that was given its address, and was not unlocked in time.
 public struct PagesLocked: Error, Hashable, CustomStringConvertible {
     public let range: MemoryRange

@@ -15,9 +15,7 @@ struct MapVersions {
         let removed = content.removed.map(\.range)
         let coming = content.coming.map(\.range)
         func changed(to pieces: [BackedPiece]) throws(RegionMapError) -> RegionMap {
-            var regions: [any GuestMemoryRegion] = []
-            for piece in pieces { regions.append(try space.region(piece)) }
-            return try before.changing(removing: removed, inserting: regions)
+            try before.changing(removing: removed, inserting: try space.host.regions(pieces))
         }
         let isChanged = !removed.isEmpty || !content.added.isEmpty
         let after = isChanged ? try changed(to: content.added) : before
@@ -35,13 +33,6 @@ struct MapVersions {
 }
 
 extension GuestSpace {
-    /// A region of the memory map, for memory that is mapped, or about to be.
-    func region(_ piece: BackedPiece) throws(RegionMapError) -> any GuestMemoryRegion {
-        try MemoryRegion(
-            piece.range, reservation, offset: piece.range.start.rawValue, isReadOnly: !piece.memory.isWritable,
-            bitmap: piece.backing.bitmap.slice(at: piece.memory.backingOffset))
-    }
-
     func publish(_ version: RegionMap) {
         map.lock().replace(with: version)
     }
@@ -68,6 +59,7 @@ extension GuestSpace {
     func waitUntilUnread(
         _ ranges: [MemoryRange], until deadline: MonotonicTime, of timeout: Duration
     ) throws(ChangeFailure) {
+        guard map.isOlderMapRead else { return }
         do {
             guard try map.synchronize(waitingUpTo: deadline - .now) else { throw MapInUse(timeout: timeout) }
         } catch {

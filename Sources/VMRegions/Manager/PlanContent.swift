@@ -27,9 +27,9 @@ struct PlanContent {
 
     var isEmpty: Bool { unmapped.isEmpty && coming.isEmpty }
 
-    init(_ plan: RegionPlan, in space: GuestSpace, _ backing: (BackingID) -> RegionBacking?) {
+    init(_ plan: RegionPlan, in host: GuestReservation, _ backings: NumberedBackings) {
         func backed(_ range: MemoryRange, _ memory: PieceMemory) -> BackedPiece? {
-            backing(memory.backing).map { BackedPiece(range: range, memory: memory, backing: $0) }
+            backings[memory.backing].map { BackedPiece(range: range, memory: memory, backing: $0) }
         }
         func backed(_ pieces: [ViewPiece]) -> [BackedPiece] {
             pieces.compactMap { piece in piece.memory.flatMap { backed(piece.range, $0) } }
@@ -50,8 +50,8 @@ struct PlanContent {
         staying = going.staying(in: coming)
         withdrawn = going.ranges(without: staying.filter { !$0.isRestricted })
         prefetched = Self.prefetched(removed, added, coming)
-        change = PartitionChange(unmapped: unmapped, mapped: coming.map(space.partitionMapping))
-        previousMappings = going.map(space.partitionMapping)
+        change = PartitionChange(unmapped: unmapped, mapped: coming.map(host.partitionMapping))
+        previousMappings = going.map(host.partitionMapping)
     }
 
     private static func prefetched(
@@ -131,13 +131,5 @@ extension BackedPiece {
     func part(in other: MemoryRange) -> BackedPiece? {
         guard let common = range.intersection(other) else { return nil }
         return BackedPiece(range: common, memory: memory.advanced(from: range, to: common), backing: backing)
-    }
-}
-
-extension GuestSpace {
-    func partitionMapping(_ piece: BackedPiece) -> PartitionMapping {
-        PartitionMapping(
-            range: piece.range, hostAddress: hostAddress(piece.range.start), isWritable: piece.memory.isWritable,
-            isExecutable: piece.memory.isExecutable, prefetch: piece.memory.prefetch)
     }
 }

@@ -16,7 +16,8 @@ struct PlanExecution {
         case withdraw
         case begin(Int)
         case unmap(Int)
-        case host(HostStep)
+        /// By its index among the host's.
+        case host(Int)
         case publish
         /// From here on, dirty logs are about the memory after the change.
         case turnLogs
@@ -27,6 +28,7 @@ struct PlanExecution {
     private let partitions: [any Partition]
     private let content: PlanContent
     private let maps: MapVersions
+    private let hostSteps: [HostStep]
     private let steps: [Step]
     /// How many of the steps have been made and not been taken back.
     private var done = 0
@@ -37,28 +39,31 @@ struct PlanExecution {
     private static let longestPatience = Duration.milliseconds(16)
 
     init(
-        _ content: PlanContent, in space: GuestSpace, _ partitions: [any Partition], waitingUpTo timeout: Duration
+        _ plan: RegionPlan, of backings: NumberedBackings, in space: GuestSpace, _ partitions: [any Partition],
+        waitingUpTo timeout: Duration
     ) throws(RegionMapError) {
-        self.content = content
+        content = PlanContent(plan, in: space.host, backings)
         self.space = space
         self.partitions = partitions
         self.timeout = timeout
         maps = try MapVersions(content, in: space)
+        hostSteps = HostStep.steps(unmapping: content.going, mapping: content.coming)
         var steps: [Step] = []
+        steps.reserveCapacity(3 * partitions.count + hostSteps.count + 3)
         if !content.isEmpty {
-            steps += partitions.indices.map(Step.begin)
+            for index in partitions.indices { steps.append(.begin(index)) }
             if maps.between != nil { steps.append(.withdraw) }
-            if !content.unmapped.isEmpty { steps += partitions.indices.map(Step.unmap) }
-            steps += HostStep.steps(unmapping: content.going, mapping: content.coming).map(Step.host)
+            if !content.unmapped.isEmpty { for index in partitions.indices { steps.append(.unmap(index)) } }
+            for index in hostSteps.indices { steps.append(.host(index)) }
         }
         if maps.after !== maps.between ?? maps.before { steps.append(.publish) }
         steps.append(.turnLogs)
-        if !content.coming.isEmpty { steps += partitions.indices.map(Step.map) }
+        if !content.coming.isEmpty { for index in partitions.indices { steps.append(.map(index)) } }
         self.steps = steps
     }
 
     /// How many operations on the host it takes.
-    var hostStepCount: Int { steps.count { if case .host = $0 { true } else { false } } }
+    var hostStepCount: Int { hostSteps.count }
 
     /// Makes all steps.
     /// - Throws: what the first that fails says; those before it are made.
@@ -66,7 +71,7 @@ struct PlanExecution {
         if content.withdrawn.isEmpty { try makeSteps() } else { try makeStepsWhenUnused() }
         for partition in partitions where !content.isEmpty { partition.end() }
         // Not before the processors run again: it can take seconds.
-        for piece in content.prefetched { space.prefetch(piece) }
+        for piece in content.prefetched { space.host.prefetch(piece) }
     }
 
     private mutating func makeStepsWhenUnused() throws(ChangeFailure) {
@@ -122,8 +127,8 @@ struct PlanExecution {
             }
         case .unmap(let index):
             try unmap(content.unmapped, in: index)
-        case .host(let step):
-            try perform(step)
+        case .host(let index):
+            try perform(hostSteps[index])
         case .publish:
             space.publish(maps.after)
         case .turnLogs:
@@ -144,8 +149,8 @@ struct PlanExecution {
             partitions[index].end()
         case .unmap(let index):
             try map(content.previousMappings, in: index)
-        case .host(let step):
-            try takeBack(step)
+        case .host(let index):
+            try takeBack(hostSteps[index])
         case .publish:
             try publish(
                 maps.between ?? maps.before, withdrawing: content.granted, waitingUpTo: max(timeout, patience))
@@ -168,19 +173,17 @@ struct PlanExecution {
 
     private func perform(_ step: HostStep) throws(ChangeFailure) {
         do throws(HostStepFailure) {
-            try space.perform(step, waitingUpTo: patience)
+            try space.host.perform(step, waitingUpTo: patience)
         } catch {
-            var failure = ChangeFailure(step, error.error)
-            failure.isHalfDone = error.isHalfDone
-            throw failure
+            throw ChangeFailure(step, error)
         }
     }
 
     private func takeBack(_ step: HostStep) throws(ChangeFailure) {
         do throws(HostMemoryError) {
-            try space.takeBack(step, waitingUpTo: patience)
+            try space.host.takeBack(step, waitingUpTo: patience)
         } catch {
-            throw ChangeFailure(step.inverse, error)
+            throw ChangeFailure(step.inverse, HostStepFailure(error: error, isHalfDone: false))
         }
     }
 
@@ -195,40 +198,19 @@ struct PlanExecution {
     }
 
     private func partition(
-        _ index: Int, _ operation: ChangeFailure.Operation, _ ranges: [MemoryRange],
+        _ index: Int, _ operation: ChangeFailure.Operation, _ ranges: @autoclosure () -> [MemoryRange],
         _ body: (any Partition) throws(PartitionError) -> Void
     ) throws(ChangeFailure) {
         do throws(PartitionError) {
             try body(partitions[index])
         } catch {
             throw ChangeFailure(
-                operation: operation, ranges: ranges, place: "partition \"\(partitions[index].name)\"", reason: error)
-        }
-    }
-}
-
-extension HostStep {
-    fileprivate var operation: ChangeFailure.Operation {
-        switch self {
-        case .unmap: .unmap
-        case .map: .map
-        case .protect: .protect
-        }
-    }
-
-    fileprivate var piece: BackedPiece {
-        switch self {
-        case .unmap(let piece), .map(let piece), .protect(let piece, was: _): piece
+                operation: operation, ranges: ranges(), place: "partition \"\(partitions[index].name)\"", reason: error)
         }
     }
 }
 
 extension ChangeFailure {
-    fileprivate init(_ step: HostStep, _ error: HostMemoryError) {
-        self.init(
-            operation: step.operation, ranges: [step.piece.range], place: "the host's memory", reason: error)
-    }
-
     /// Whether it failed since somebody uses the memory at the moment.
     fileprivate var isOfUse: Bool {
         switch reason {

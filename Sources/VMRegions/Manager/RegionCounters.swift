@@ -14,7 +14,7 @@ public struct RegionCounters: Hashable, Sendable, Codable {
 
     init() {}
 
-    mutating func count(_ plan: RegionPlan, _ execution: PlanExecution) {
+    mutating func count(_ plan: RegionPlan, hostOperations: Int) {
         changes += 1
         for operation in plan.operations {
             switch operation {
@@ -22,6 +22,6 @@ public struct RegionCounters: Hashable, Sendable, Codable {
             case .map: maps += 1
             }
         }
-        hostOperations += UInt64(execution.hostStepCount)
+        self.hostOperations += UInt64(hostOperations)
     }
 }

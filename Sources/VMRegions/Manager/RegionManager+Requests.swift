@@ -35,28 +35,7 @@ extension RegionManager {
     public func apply(_ update: RegionUpdate) throws(RegionManagerError) {
         for region in update.regions where !region.belongs(to: self) { throw .foreignRegion(region.id) }
         try make(update.changes)
-        for region in update.regions where planner.region(region.id) == nil { region.noteRemoval() }
-    }
-
-    /// The changes as a planner knows them: it has a number for each backing.
-    func planned(_ changes: [RegionUpdate.Change]) throws(RegionManagerError) -> [RegionChange] {
-        var planned: [RegionChange] = []
-        planned.reserveCapacity(changes.count)
-        for change in changes {
-            switch change {
-            case .plain(let change):
-                planned.append(change)
-            case .addMapping(let id, var mapping, let backing):
-                do throws(RegionManagerError) {
-                    mapping.backing = try number(of: backing)
-                } catch {
-                    forgetUnusedBackings()
-                    throw error
-                }
-                planned.append(.addMapping(id, mapping))
-            }
-        }
-        return planned
+        for region in update.regions where !planner.hasRegion(region.id) { region.noteRemoval() }
     }
 
     /// Removes a region, and waits until nobody uses its memory.

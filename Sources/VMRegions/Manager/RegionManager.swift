@@ -1,4 +1,3 @@
-import SystemPackage
 import VMAddressSpace
 import VMMemory
 
@@ -33,10 +32,9 @@ public actor RegionManager {
     let queue = RegionQueue()
     nonisolated let space: GuestSpace
     var planner: RegionPlanner
-    var backings: [BackingID: RegionBacking] = [:]
-    private var numbers: [ObjectIdentifier: BackingID] = [:]
-    var partitions: [any Partition] = []
-    public internal(set) var counters = RegionCounters()
+    private(set) var backings: NumberedBackings
+    private(set) var partitions: [any Partition]
+    public private(set) var counters: RegionCounters
     /// A change that failed, and could not be taken back all the way; and why.
     private(set) var unfinished: (execution: PlanExecution, failure: ChangeFailure, restoring: ChangeFailure)?
     /// Regions without a handle that could not be removed when it was dropped.
@@ -57,21 +55,22 @@ public actor RegionManager {
     }
 
     init(
-        addressWidth: Int, policy: OverlapPolicy, beforeHostStep: GuestSpace.StepObserver?
+        addressWidth: Int, policy: OverlapPolicy, beforeHostStep: GuestReservation.StepObserver?
     ) throws(RegionManagerError) {
-        do throws(Errno) {
-            try GuestMemory.installFaultHandlersOnce()
-        } catch {
-            throw .faultHandlers(error)
-        }
-        do throws(HostMemoryError) {
-            space = try GuestSpace(addressWidth: addressWidth, beforeStep: beforeHostStep)
-        } catch {
-            throw .addressSpace(bits: addressWidth, error)
-        }
-        planner = RegionPlanner(policy: policy, addressWidth: addressWidth)
-        self.addressWidth = addressWidth
-        memory = space.memory
+        self.init(
+            try FirstRegions([], addressWidth: addressWidth, policy: policy, beforeHostStep: beforeHostStep),
+            shownTo: [])
+    }
+
+    /// - Parameter partitions: that have been shown the regions.
+    init(_ first: FirstRegions, shownTo partitions: [any Partition]) {
+        space = first.space
+        memory = first.space.memory
+        addressWidth = first.planner.addressWidth
+        planner = first.planner
+        backings = first.backings
+        counters = first.counters
+        self.partitions = partitions
     }
 
     deinit {
@@ -106,7 +105,7 @@ public actor RegionManager {
     public func addPartition(_ partition: any Partition) throws(RegionManagerError) {
         try finishUnwinding()
         guard !partitions.contains(where: { $0 === partition }) else { return }
-        let mappings = inForce.map(space.partitionMapping)
+        let mappings = inForce.map(space.host.partitionMapping)
         do throws(PartitionError) {
             try callingOut { () throws(PartitionError) in try partition.mapAll(mappings) }
         } catch {
@@ -146,11 +145,13 @@ public actor RegionManager {
     /// - Parameter timeout: nil for `lockTimeout`.
     func make(_ changes: [RegionUpdate.Change], waitingUpTo timeout: Duration? = nil) throws(RegionManagerError) {
         try finishUnwinding()
-        removeOrphans()
-        // That may have failed, too.
-        try finishUnwinding()
+        if hasOrphans {
+            removeOrphans()
+            // That may have failed, too.
+            try finishUnwinding()
+        }
         // Only now: with each change, backings that nothing uses lose their numbers.
-        try makeNow(try planned(changes), waitingUpTo: timeout)
+        try makeNow(try numbered(changes), waitingUpTo: timeout)
     }
 
     private func makeNow(_ changes: [RegionChange], waitingUpTo timeout: Duration?) throws(RegionManagerError) {
@@ -165,8 +166,8 @@ public actor RegionManager {
         guard !plan.removed.isEmpty || !plan.added.isEmpty else { return }
         var execution: PlanExecution
         do throws(RegionMapError) {
-            let content = PlanContent(plan, in: space) { backings[$0] }
-            execution = try PlanExecution(content, in: space, partitions, waitingUpTo: timeout ?? lockTimeout)
+            execution = try PlanExecution(
+                plan, of: backings, in: space, partitions, waitingUpTo: timeout ?? lockTimeout)
         } catch {
             planner.undo(plan)
             throw .memoryMap(error)
@@ -179,7 +180,7 @@ public actor RegionManager {
             try unwind(&execution, after: error)
             throw .failed(error)
         }
-        counters.count(plan, execution)
+        counters.count(plan, hostOperations: execution.hostStepCount)
     }
 
     private func unwind(
@@ -214,26 +215,19 @@ public actor RegionManager {
 
     // MARK: Backings
 
-    /// The number of a backing, which it gets with its first mapping.
-    func number(of backing: RegionBacking) throws(RegionManagerError) -> BackingID {
-        if let number = numbers[ObjectIdentifier(backing)] { return number }
-        guard backing.claim(by: space) else { throw .backingInUseElsewhere(backing.name) }
-        let number = planner.addBacking(backing.description)
-        numbers[ObjectIdentifier(backing)] = number
-        backings[number] = backing
-        return number
+    /// The changes as the planner knows them.
+    private func numbered(_ changes: [RegionUpdate.Change]) throws(RegionManagerError) -> [RegionChange] {
+        do throws(RegionManagerError) {
+            return try backings.number(changes, in: space.host, &planner)
+        } catch {
+            forgetUnusedBackings()
+            throw error
+        }
     }
 
-    func forgetUnusedBackings() {
+    private func forgetUnusedBackings() {
         // A change that is not taken back yet needs what it names.
-        guard unfinished == nil else { return }
-        for number in planner.unusedBackings {
-            guard (try? planner.removeBacking(number)) != nil, let backing = backings.removeValue(forKey: number) else {
-                continue
-            }
-            numbers[ObjectIdentifier(backing)] = nil
-            backing.disclaim()
-        }
+        if unfinished == nil { backings.forgetUnused(&planner) }
     }
 
     // MARK: Handles that were dropped

@@ -22,7 +22,7 @@ struct IntervalTree<Element: TreeInterval & Sendable>: Sendable {
         var reach: UInt64
         var left: Index = 0
         var right: Index = 0
-        /// 0 for the empty subtree alone, which is node 0.
+        /// 0 for the empty subtree alone, which is node 0 once there are others.
         var height: Int32 = 1
 
         init(_ element: Element) {
@@ -41,15 +41,15 @@ struct IntervalTree<Element: TreeInterval & Sendable>: Sendable {
         }
     }
 
-    private var nodes: ContiguousArray<Node> = [Node()]
+    private var nodes: ContiguousArray<Node> = []
     /// By index; that of a freed node stays until it is used again.
-    private var elements: ContiguousArray<Element?> = [nil]
+    private var elements: ContiguousArray<Element?> = []
     private var root: Index = 0
     /// The first of the nodes that are free to be used again, linked by `left`.
     private var free: Index = 0
     private(set) var count = 0
     /// How many elements are on the longest way down.
-    var height: Int { Int(nodes[Int(root)].height) }
+    var height: Int { root == 0 ? 0 : Int(nodes[Int(root)].height) }
 
     /// The element at an index from `insert(_:)`, until it is removed; nil then. Another has to begin, end and order as it
     /// does.
@@ -87,6 +87,7 @@ struct IntervalTree<Element: TreeInterval & Sendable>: Sendable {
 
     private mutating func allocate(_ element: Element) -> Index {
         guard free != 0 else {
+            if nodes.isEmpty { makeRoom() }
             nodes.append(Node(element))
             elements.append(element)
             return Index(nodes.count - 1)
@@ -96,6 +97,14 @@ struct IntervalTree<Element: TreeInterval & Sendable>: Sendable {
         nodes[Int(index)] = Node(element)
         elements[Int(index)] = element
         return index
+    }
+
+    /// With the first element: most trees of some sorts never get one.
+    private mutating func makeRoom() {
+        nodes.reserveCapacity(4)
+        elements.reserveCapacity(4)
+        nodes.append(Node())
+        elements.append(nil)
     }
 
     /// Calls `body` with the elements that overlap `first` through `last`, by where they begin.

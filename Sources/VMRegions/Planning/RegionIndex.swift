@@ -17,6 +17,11 @@ struct RegionIndex: Sendable {
         return index < places.count && places[index].id == id ? tree[places[index].place] : nil
     }
 
+    func contains(_ id: RegionID) -> Bool {
+        let index = index(of: id)
+        return index < places.count && places[index].id == id
+    }
+
     /// Where in `places` a number is, or would be.
     private func index(of id: RegionID) -> Int {
         if let last = places.last, last.id < id { return places.count }

@@ -24,6 +24,13 @@ public struct RegionPlan: Sendable {
     public let removed: [ViewPiece]
     /// The pieces of the view after that were not in it, ascending.
     public let added: [ViewPiece]
-    /// How the regions that changed were before, in the order in which they changed; nil for those that were not there.
-    let previous: [(id: RegionID, region: Region?)]
+    /// How the regions that changed were before, in the order in which they changed.
+    let previous: [PreviousRegion]
+}
+
+/// How a region was before a change.
+struct PreviousRegion: Sendable {
+    let id: RegionID
+    /// Nil where it was not there.
+    let region: Region?
 }

@@ -31,6 +31,9 @@ public struct RegionPlanner: Sendable {
     /// A region by its number.
     public func region(_ id: RegionID) -> Region? { index[id] }
 
+    /// Whether there is a region with a number.
+    func hasRegion(_ id: RegionID) -> Bool { index.contains(id) }
+
     /// A number for a new region, which was never made before. It is spent when a plan adds the region, unless that is
     /// undone.
     public mutating func makeRegionID() -> RegionID { numbers.make() }
@@ -94,10 +97,10 @@ public struct RegionPlanner: Sendable {
         view.replace(plan.added, with: plan.removed)
     }
 
-    private mutating func restore(_ previous: [(id: RegionID, region: Region?)]) {
-        for (id, region) in previous.reversed() {
-            set(id, from: index[id], to: region)
-            if region == nil { numbers.giveBack(id) }
+    private mutating func restore(_ previous: [PreviousRegion]) {
+        for before in previous.reversed() {
+            set(before.id, from: index[before.id], to: before.region)
+            if before.region == nil { numbers.giveBack(before.id) }
         }
     }
 

@@ -2,13 +2,13 @@ import VMAddressSpace
 
 /// What a series of changes has done so far.
 struct RegionTransaction {
-    /// How regions were before each change; nil for those that were not there.
-    private(set) var previous: [(id: RegionID, region: Region?)] = []
+    /// How regions were before each change.
+    private(set) var previous: [PreviousRegion] = []
     private var touched: [MemoryRange] = []
 
     /// - Parameter range: where the view may be another now.
     mutating func record(_ id: RegionID, was region: Region?, touching range: MemoryRange?) {
-        previous.append((id, region))
+        previous.append(PreviousRegion(id: id, region: region))
         if let range { touched.append(range) }
     }
 

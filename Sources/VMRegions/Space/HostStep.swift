@@ -8,6 +8,12 @@ enum HostStep {
     /// The same memory stays, but what may be done with it changes.
     case protect(BackedPiece, was: PieceMemory)
 
+    var piece: BackedPiece {
+        switch self {
+        case .unmap(let piece), .map(let piece), .protect(let piece, was: _): piece
+        }
+    }
+
     /// What takes it back.
     var inverse: HostStep {
         switch self {
@@ -21,7 +27,8 @@ enum HostStep {
     /// The steps for what goes and what comes. Memory that comes again, at the same place, is only protected in another
     /// way.
     static func steps(unmapping old: [BackedPiece], mapping new: [BackedPiece]) -> [HostStep] {
-        guard !old.isEmpty, !new.isEmpty else { return old.map(HostStep.unmap) + new.map(HostStep.map) }
+        if old.isEmpty { return new.map(HostStep.map) }
+        if new.isEmpty { return old.map(HostStep.unmap) }
         let going = Dictionary(old.map { ($0.range.start, $0) }, uniquingKeysWith: { first, _ in first })
         var staying: Set<GuestAddress> = []
         var steps: [HostStep] = []

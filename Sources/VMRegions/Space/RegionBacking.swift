@@ -26,12 +26,12 @@ public final class RegionBacking: Sendable {
     public let bitmap: AtomicBitmap
     /// Pages that only one mapping can have, while the guest does not see them; at their offset in the backing.
     private let parking = Monitor<SparseMapping?>(nil)
-    /// The space that such pages are in.
+    /// The guest that such pages are in.
     private let owner = Monitor(Owner())
 
     private struct Owner {
-        /// Not kept: with a space that goes, the pages go that the guest saw.
-        weak var space: GuestSpace?
+        /// Not kept: with a guest that goes, the pages go that it saw.
+        weak var reservation: GuestReservation?
     }
 
     /// - Parameters:
@@ -106,19 +106,19 @@ public final class RegionBacking: Sendable {
         }
     }
 
-    /// Notes which space has the pages that only one can have.
+    /// Notes which guest has the pages that only one can have.
     /// - Returns: false where another has them.
-    func claim(by space: GuestSpace) -> Bool {
+    func claim(by reservation: GuestReservation) -> Bool {
         guard !isShareable else { return true }
         return owner.withLock { owner in
-            if owner.space == nil { owner.space = space }
-            return owner.space === space
+            if owner.reservation == nil { owner.reservation = reservation }
+            return owner.reservation === reservation
         }
     }
 
-    /// Lets another space have the pages; only once nothing of it is mapped.
+    /// Lets another guest have the pages; only once nothing of it is mapped.
     func disclaim() {
-        owner.withLock { $0.space = nil }
+        owner.withLock { $0.reservation = nil }
     }
 
     /// Where pages are while the guest does not see them.

@@ -188,7 +188,7 @@ struct ConcurrencyTests {
         #expect(after == before)
         #expect(try Self.descriptors(named: name) == 0)
         let counts = try guest.inTurn { manager throws(RegionManagerError) in
-            [manager.backings.count, manager.planner.unusedBackings.count, manager.planner.regions.count]
+            [manager.backings.all.count, manager.planner.unusedBackings.count, manager.planner.regions.count]
         }
         #expect(counts == [0, 0, 0])
     }

@@ -30,7 +30,7 @@ struct MappedPieces {
 
     /// Puts `pieces`, which are sorted and within `range`, in place of all that is in it.
     mutating func replace(_ range: Range<UInt64>, with pieces: [MappedPiece]) {
-        var indices = indices(overlapping: range)
+        let indices = indices(overlapping: range)
         var changed = pieces
         if let first = all[indices].first, first.range.lowerBound < range.lowerBound {
             changed.insert(first.part(in: first.range.lowerBound..<range.lowerBound), at: 0)
@@ -38,16 +38,16 @@ struct MappedPieces {
         if let last = all[indices].last, last.range.upperBound > range.upperBound {
             changed.append(last.part(in: range.upperBound..<last.range.upperBound))
         }
-        // The neighbours too: the new pieces may continue them.
-        if indices.lowerBound > 0 {
-            indices = indices.lowerBound - 1..<indices.upperBound
-            changed.insert(all[indices.lowerBound], at: 0)
+        var (start, end) = (indices.lowerBound, indices.upperBound)
+        if start > 0, let first = changed.first, all[start - 1].continues(in: first) {
+            start -= 1
+            changed.insert(all[start], at: 0)
         }
-        if indices.upperBound < all.count {
-            changed.append(all[indices.upperBound])
-            indices = indices.lowerBound..<indices.upperBound + 1
+        if end < all.count, let last = changed.last, last.continues(in: all[end]) {
+            changed.append(all[end])
+            end += 1
         }
-        all.replaceSubrange(indices, with: Self.joined(changed))
+        all.replaceSubrange(start..<end, with: changed.count < 2 ? changed : Self.joined(changed))
     }
 
     private static func joined(_ pieces: [MappedPiece]) -> [MappedPiece] {

@@ -93,7 +93,7 @@ extension TestGuest {
             if parts.contains(where: { $0.backing != backing.memory }) { complaints.append("other memory at \(piece)") }
             for frame in piece.range.frames {
                 expected[frame] = FakePartition.Page(
-                    hostAddress: space.hostAddress(GuestAddress(frame * 4096)), isWritable: memory.isWritable,
+                    hostAddress: space.host.hostAddress(GuestAddress(frame * 4096)), isWritable: memory.isWritable,
                     isExecutable: memory.isExecutable)
             }
         }

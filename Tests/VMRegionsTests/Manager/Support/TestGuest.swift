@@ -25,8 +25,7 @@ final class TestGuest {
     ) throws {
         let log = log
         manager = try RegionManager(addressWidth: addressWidth, policy: policy) { (step) throws(HostMemoryError) in
-            guard log.step("host \(step.name) \(step.piece.range.frames)") else { return }
-            throw HostMemoryError(.map, nil, .system(.noMemory))
+            try log.note(step)
         }
         listener = manager.memory.map.addListener { map, _ in
             log.note("publish " + describe(Array(map.regions.lazy.map(\.range).merged())))
@@ -144,9 +143,18 @@ final class TestGuest {
     }
 }
 
+extension StepLog {
+    /// Notes a step on the host.
+    /// - Throws: where it is to fail.
+    func note(_ hostStep: HostStep) throws(HostMemoryError) {
+        guard step("host \(hostStep.name) \(hostStep.piece.range.frames)") else { return }
+        throw HostMemoryError(.map, nil, .system(.noMemory))
+    }
+}
+
 extension RegionBacking {
     /// Writes pages as if a guest had done it that does not see them any more. Those of files have their contents already.
-    fileprivate func fill(_ pages: Range<UInt64>) throws {
+    func fill(_ pages: Range<UInt64>) throws {
         guard isWritable else { return }
         let mapping = isShareable ? try SparseMapping(byteCount: byteCount) : try parkingPlace()
         try mapping.map(offset: 0, count: bytes(UInt64(pages.count)), memory)
@@ -169,12 +177,6 @@ extension HostStep {
         case .unmap: "unmap"
         case .map: "map"
         case .protect: "protect"
-        }
-    }
-
-    var piece: BackedPiece {
-        switch self {
-        case .unmap(let piece), .map(let piece), .protect(let piece, was: _): piece
         }
     }
 }

@@ -8,7 +8,7 @@ struct HostStepFailure: Error {
     let isHalfDone: Bool
 }
 
-extension GuestSpace {
+extension GuestReservation {
     /// Makes a change on the host.
     /// - Parameter timeout: how long locked pages are waited for.
     func perform(_ step: HostStep, waitingUpTo timeout: Duration) throws(HostStepFailure) {
@@ -34,7 +34,7 @@ extension GuestSpace {
             try map(piece)
         case .protect(let piece, let old):
             guard piece.memory.isWritable != old.isWritable else { return }
-            try reservation.protect(
+            try mapping.protect(
                 offset: piece.range.start.rawValue, count: piece.range.count, piece.protection, waitingUpTo: timeout)
         }
     }
@@ -55,7 +55,7 @@ extension GuestSpace {
 
     private func mappedRanges(in range: MemoryRange) -> [MemoryRange] {
         let start = range.start.rawValue
-        return reservation.pieces(in: start..<start + range.count).map { piece in
+        return mapping.pieces(in: start..<start + range.count).map { piece in
             MemoryRange(
                 uncheckedFrom: GuestAddress(piece.range.lowerBound), through: GuestAddress(piece.range.upperBound - 1))
         }
@@ -68,16 +68,16 @@ extension GuestSpace {
     /// Provides the pages of memory that is mapped. An advice: what cannot be provided now is asked for again when it is
     /// touched.
     func prefetch(_ piece: BackedPiece) {
-        try? reservation.populate(offset: piece.range.start.rawValue, count: piece.range.count)
+        try? mapping.populate(offset: piece.range.start.rawValue, count: piece.range.count)
     }
 
     private func unmap(_ piece: BackedPiece, waitingUpTo timeout: Duration) throws(HostMemoryError) {
         let offset = piece.range.start.rawValue
         guard !piece.backing.isShareable else {
-            return try reservation.unmap(offset: offset, count: piece.range.count, waitingUpTo: timeout)
+            return try mapping.unmap(offset: offset, count: piece.range.count, waitingUpTo: timeout)
         }
         // Its pages are nowhere else: they are kept until they are seen again, or the backing goes.
-        try reservation.move(
+        try mapping.move(
             offset: offset, count: piece.range.count, to: try piece.backing.parkingPlace(), at: piece.bytes.lowerBound,
             protection: .readWrite, waitingUpTo: timeout)
     }
@@ -88,7 +88,7 @@ extension GuestSpace {
         for parked in piece.backing.parkedRuns(in: piece.bytes) {
             try mapFresh(piece, done..<parked.lowerBound)
             try piece.backing.parkingPlace().move(
-                offset: parked.lowerBound, count: UInt64(parked.count), to: reservation,
+                offset: parked.lowerBound, count: UInt64(parked.count), to: mapping,
                 at: piece.address(of: parked.lowerBound), protection: piece.protection)
             done = parked.upperBound
         }
@@ -98,7 +98,7 @@ extension GuestSpace {
     /// Maps a part of a piece, given in bytes of the backing, that no parked pages are for.
     private func mapFresh(_ piece: BackedPiece, _ bytes: Range<UInt64>) throws(HostMemoryError) {
         guard !bytes.isEmpty else { return }
-        try reservation.map(
+        try mapping.map(
             offset: piece.address(of: bytes.lowerBound), count: UInt64(bytes.count), piece.backing.memory,
             backingOffset: bytes.lowerBound, protection: piece.protection,
             transparentHugePages: piece.backing.usesTransparentHugePages)
