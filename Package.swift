@@ -60,7 +60,8 @@ let package = Package(
         .executableTarget(
             name: "VMM",
             dependencies: [
-                "BuiltInGuests", "KVM", "VMAddressSpace", "VMBoot", "VMDevices", "VMDirtyTracking", "VMMachine",
+                "BuiltInGuests", "KVM", "VMAddressSpace", "VMBoot", "VMDevices", "VMDirtyTracking", "VMHost",
+                "VMMachine",
                 "VMRegions", argumentParser, system,
             ]),
 

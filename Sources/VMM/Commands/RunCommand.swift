@@ -1,7 +1,5 @@
 import ArgumentParser
-import BuiltInGuests
 import Glibc
-import VMBoot
 import VMMachine
 import VMRegions
 
@@ -39,24 +37,17 @@ struct RunCommand: ParsableCommand {
     }
 
     private func run(_ configuration: MachineConfiguration) throws(Failure) -> ExitStatus {
-        let control = try ControlThread()
-        let output = StandardOutput(onFailure: { control.requestEnd() })
-        let machine: Machine
-        do throws(MachineError) {
-            machine = try Machine(
-                configuration, image: try Self.image(configuration.guest), console: output,
-                onInputSpace: { control.inputSpace.signal() })
-        } catch {
-            throw Failure(ExitStatus(error), Self.message(error))
+        var output: StandardOutput?
+        let guest = try GuestRun(configuration) { end in
+            let made = StandardOutput(onFailure: end)
+            output = made
+            return made
         }
-        let result = try control.run(machine) { () throws(MachineError) in
-            try machine.run()
-        }
-        let status = Self.status(result.outcome, control, output)
-        Self.describe(result.outcome, configuration, output)
-        let inspection = inspectOnExit ? try Self.inspect(machine) : nil
+        let result = try guest.run { () throws(MachineError) in try guest.machine.run() }
+        let status = Self.status(guest, result.outcome, lost: output?.failedWith)
+        let inspection = inspectOnExit ? try Self.inspect(guest.machine) : nil
         if let inspection { StandardError.write(InspectionText(inspection).description) }
-        if let report { try RunReport(machine, result, status, inspection).write(to: report) }
+        if let report { try RunReport(guest.machine, result, status, inspection).write(to: report) }
         return status
     }
 
@@ -68,47 +59,14 @@ struct RunCommand: ParsableCommand {
         }
     }
 
-    /// The built-in guest of this name, or else the file.
-    private static func image(_ guest: String) throws(MachineError) -> GuestImage {
-        if let builtIn = BuiltInGuest(named: guest) { return GuestImage(name: guest, bytes: builtIn.bytes) }
-        do throws(BootError) {
-            return try GuestImage(path: guest)
-        } catch {
-            guard error.kind == .noSuchInput, access(guest, F_OK) != 0, !guest.contains("/") else { throw .boot(error) }
-            let names = BuiltInGuest.all.map(\.name).joined(separator: ", ")
-            throw .boot(
-                BootError(error.kind, guest, "there is no such file, and no such built-in guest; those are \(names)"))
-        }
-    }
-
-    /// Errors in the configuration name its key; here they name the flag.
-    private static func message(_ error: MachineError) -> String {
-        guard case .configuration(let key, let message) = error else { return "\(error)" }
-        return "\(MachineOptions.flag(of: key)) (\(key.rawValue)): \(message)"
-    }
-
-    private static func status(_ outcome: Outcome, _ control: ControlThread, _ output: StandardOutput) -> ExitStatus {
-        if case .stopped = outcome, output.failedWith == nil {
-            return control.receivedSignal.map(ExitStatus.signal) ?? .interrupted
-        }
-        switch outcome {
-        case .crashed, .failed, .timedOut: return ExitStatus(outcome)
+    /// - Parameter errno: why output was lost; nil where none was.
+    private static func status(_ guest: GuestRun, _ outcome: Outcome, lost errno: Int32?) -> ExitStatus {
+        guard let errno else { return guest.finish(outcome) }
+        StandardError.report("cannot write the guest's output: \(String(cString: strerror(errno)))")
         // What the guest said is part of how it went.
-        default: return output.failedWith == nil ? ExitStatus(outcome) : .ioError
-        }
-    }
-
-    private static func describe(_ outcome: Outcome, _ configuration: MachineConfiguration, _ output: StandardOutput) {
-        if let errno = output.failedWith {
-            StandardError.report("cannot write the guest's output: \(String(cString: strerror(errno)))")
-        }
         switch outcome {
-        case .crashed(let report): StandardError.write("vmm: guest crashed: \(report)")
-        case .timedOut:
-            let limit = configuration.timeout.map { " than \($0)" } ?? ""
-            StandardError.report("the guest ran longer\(limit) (--timeout); stopped it")
-        case .failed(let error): StandardError.report("\(error)")
-        case .halted, .poweredOff, .reset, .debugExit, .stopped: break
+        case .crashed, .failed, .timedOut: return guest.finish(outcome)
+        default: return .ioError
         }
     }
 }

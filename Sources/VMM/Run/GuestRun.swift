@@ -1,0 +1,64 @@
+import BuiltInGuests
+import Glibc
+import VMBoot
+import VMDevices
+import VMMachine
+
+/// A machine made from what the command line says, with standard input and signals carried to it while it runs.
+struct GuestRun {
+    let machine: Machine
+    private let control: ControlThread
+
+    /// - Parameter console: where the guest's serial output goes; made with what ends the run.
+    init(
+        _ configuration: MachineConfiguration, console: (_ end: @escaping @Sendable () -> Void) -> any ConsoleOutput
+    ) throws(Failure) {
+        let control = try ControlThread()
+        do throws(MachineError) {
+            machine = try Machine(
+                configuration, image: try Self.image(configuration.guest), console: console { control.requestEnd() },
+                onInputSpace: { control.inputSpace.signal() })
+        } catch {
+            throw Failure(ExitStatus(error), Self.message(error))
+        }
+        self.control = control
+    }
+
+    /// Calls `body`, which is to run the machine.
+    func run<Result>(_ body: () throws(MachineError) -> Result) throws(Failure) -> Result {
+        try control.run(machine, body)
+    }
+
+    /// What the program exits with. Tells of an outcome that needs words on standard error.
+    func finish(_ outcome: Outcome) -> ExitStatus {
+        switch outcome {
+        case .crashed(let report): StandardError.write("vmm: guest crashed: \(report)")
+        case .timedOut:
+            let limit = machine.configuration.timeout.map { " than \($0)" } ?? ""
+            StandardError.report("the guest ran longer\(limit) (--timeout); stopped it")
+        case .failed(let error): StandardError.report("\(error)")
+        case .stopped: return control.receivedSignal.map(ExitStatus.signal) ?? .interrupted
+        case .halted, .poweredOff, .reset, .debugExit: break
+        }
+        return ExitStatus(outcome)
+    }
+
+    /// The built-in guest of this name, or else the file.
+    private static func image(_ guest: String) throws(MachineError) -> GuestImage {
+        if let builtIn = BuiltInGuest(named: guest) { return GuestImage(name: guest, bytes: builtIn.bytes) }
+        do throws(BootError) {
+            return try GuestImage(path: guest)
+        } catch {
+            guard error.kind == .noSuchInput, access(guest, F_OK) != 0, !guest.contains("/") else { throw .boot(error) }
+            let names = BuiltInGuest.all.map(\.name).joined(separator: ", ")
+            throw .boot(
+                BootError(error.kind, guest, "there is no such file, and no such built-in guest; those are \(names)"))
+        }
+    }
+
+    /// Errors in the configuration name its key; here they name the flag.
+    private static func message(_ error: MachineError) -> String {
+        guard case .configuration(let key, let message) = error else { return "\(error)" }
+        return "\(MachineOptions.flag(of: key)) (\(key.rawValue)): \(message)"
+    }
+}

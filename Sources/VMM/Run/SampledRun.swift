@@ -1,0 +1,85 @@
+import Glibc
+import SystemPackage
+import VMHost
+import VMMachine
+
+/// A run that is looked at again and again, at even intervals, until the guest ends or a time is over.
+struct SampledRun {
+    let guest: GuestRun
+    let interval: Duration
+    /// Nil for as long as the guest runs.
+    let limit: Duration?
+
+    /// Starts the machine, and calls `sample` after each interval and at the end: on the calling thread, while the guest runs.
+    /// Where it throws, the guest is stopped.
+    /// - Parameters:
+    ///   - begin: called once the vCPUs run.
+    ///   - sample: gets the time since then.
+    /// - Returns: how the guest ended; nil where the time was over, or somebody asked for the end.
+    func run(
+        begin: () throws(Failure) -> Void, _ sample: (Duration) throws(Failure) -> Void
+    ) throws(Failure) -> Outcome? {
+        let ended = EndedRun()
+        var failure: Failure?
+        let isOver = try guest.run { () throws(MachineError) in
+            try guest.machine.start()
+            let waiter = try ended.wait(for: guest.machine)
+            defer { pthread_join(waiter, nil) }
+            var isOver = false
+            do throws(Failure) {
+                isOver = try follow(ended, begin, sample)
+            } catch {
+                failure = error
+            }
+            guest.machine.stop()
+            return isOver
+        }
+        if let failure { throw failure }
+        return isOver ? nil : ended.outcome
+    }
+
+    /// - Returns: whether the time was over before the guest ended.
+    private func follow(
+        _ ended: EndedRun, _ begin: () throws(Failure) -> Void, _ sample: (Duration) throws(Failure) -> Void
+    ) throws(Failure) -> Bool {
+        try begin()
+        let start = MonotonicTime.now
+        let end = limit.map { start.advanced(by: $0) }
+        var next = start
+        while true {
+            // One that comes late does not make the next come early, nor several at once.
+            next = max(next.advanced(by: interval), .now)
+            let due = end.map { min($0, next) } ?? next
+            let hasEnded = ended.wait(until: due)
+            try sample(.now - start)
+            if hasEnded { return false }
+            if let end, MonotonicTime.now >= end { return true }
+        }
+    }
+}
+
+/// How a machine's run went, once it has: told by a thread that waits for it.
+private final class EndedRun: Sendable {
+    private let result = Monitor<Outcome?>(nil)
+
+    var outcome: Outcome? { result.withLock(\.self) }
+
+    /// - Returns: the thread, to be joined.
+    func wait(for machine: Machine) throws(MachineError) -> pthread_t {
+        do throws(Errno) {
+            return try HostThread.start(stackSize: 256 << 10) {
+                let outcome = machine.wait().outcome
+                self.result.change { $0 = outcome }
+            }
+        } catch {
+            machine.stop()
+            _ = machine.wait()
+            throw .thread(error.rawValue)
+        }
+    }
+
+    /// - Returns: whether it has ended.
+    func wait(until deadline: MonotonicTime) -> Bool {
+        result.wait(until: deadline) { $0 == nil ? nil : true } ?? false
+    }
+}
