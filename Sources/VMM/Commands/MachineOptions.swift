@@ -167,7 +167,7 @@ struct MachineOptions: ParsableArguments {
 
 extension String {
     /// - Parameter form: what is expected, for the message.
-    fileprivate func parsed<Value>(_ form: String, _ parse: (String) -> Value?) throws -> Value {
+    func parsed<Value>(_ form: String, _ parse: (String) -> Value?) throws -> Value {
         guard let value = parse(self) else { throw ValidationError("it has to be \(form)") }
         return value
     }

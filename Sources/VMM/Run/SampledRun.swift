@@ -12,12 +12,10 @@ struct SampledRun {
 
     /// Starts the machine, and calls `sample` after each interval and at the end: on the calling thread, while the guest runs.
     /// Where it throws, the guest is stopped.
-    /// - Parameters:
-    ///   - begin: called once the vCPUs run.
-    ///   - sample: gets the time since then.
+    /// - Parameter sample: gets the time since the start.
     /// - Returns: how the guest ended; nil where the time was over, or somebody asked for the end.
     func run(
-        begin: () throws(Failure) -> Void, _ sample: (Duration) throws(Failure) -> Void
+        _ sample: (Duration) throws(Failure) -> Void
     ) throws(Failure) -> Outcome? {
         let ended = EndedRun()
         var failure: Failure?
@@ -27,7 +25,7 @@ struct SampledRun {
             defer { pthread_join(waiter, nil) }
             var isOver = false
             do throws(Failure) {
-                isOver = try follow(ended, begin, sample)
+                isOver = try follow(ended, sample)
             } catch {
                 failure = error
             }
@@ -40,9 +38,8 @@ struct SampledRun {
 
     /// - Returns: whether the time was over before the guest ended.
     private func follow(
-        _ ended: EndedRun, _ begin: () throws(Failure) -> Void, _ sample: (Duration) throws(Failure) -> Void
+        _ ended: EndedRun, _ sample: (Duration) throws(Failure) -> Void
     ) throws(Failure) -> Bool {
-        try begin()
         let start = MonotonicTime.now
         let end = limit.map { start.advanced(by: $0) }
         var next = start
