@@ -100,8 +100,22 @@ CKVM_REQUEST(SET_DEBUGREGS);
 CKVM_REQUEST(GET_TSC_KHZ);
 CKVM_REQUEST(INTERRUPT);
 CKVM_REQUEST(NMI);
+CKVM_REQUEST(GET_STATS_FD);
 
 #undef CKVM_REQUEST
+
+/* ---- binary statistics ---- */
+
+/* kvm_stats_desc without the name, which follows it. */
+struct ckvm_stats_descriptor {
+    uint32_t flags;
+    int16_t exponent;
+    uint16_t size;
+    uint32_t offset;
+    uint32_t bucket_size;
+};
+
+_Static_assert(sizeof(struct ckvm_stats_descriptor) == sizeof(struct kvm_stats_desc), "kvm_stats_desc");
 
 /* ---- kvm_run ---- */
 

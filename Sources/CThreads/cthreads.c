@@ -14,6 +14,8 @@ __attribute__((constructor)) static void register_membarrier(void) {
     cthreads_has_membarrier = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
 }
 
+int cthreads_thread_id(void) { return (int)syscall(SYS_gettid); }
+
 void cthreads_membarrier(void) {
     while (syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) != 0) {
         if (errno == ENOMEM) {

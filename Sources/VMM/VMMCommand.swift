@@ -12,7 +12,10 @@ struct VMMCommand: ParsableCommand {
               vmm run -m 256M -c 2 kernel.elf -- -v  a kernel of your own
               vmm plan regions.json                  what regions of memory look like to a guest
             """,
-        subcommands: [RunCommand.self, HeatmapCommand.self, PlanCommand.self, InfoCommand.self, GuestsCommand.self])
+        subcommands: [
+            RunCommand.self, HeatmapCommand.self, DirtyRateCommand.self, PlanCommand.self, InfoCommand.self,
+            GuestsCommand.self,
+        ])
 
     static func main() {
         StandardDescriptors.fillClosed()

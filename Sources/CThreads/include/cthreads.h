@@ -1,4 +1,4 @@
-// What Swift cannot say about threads: a thread-local variable, a compiler barrier, membarrier(2).
+// What Swift cannot say about threads: a thread-local variable, a compiler barrier, gettid(2), membarrier(2).
 #ifndef CTHREADS_H
 #define CTHREADS_H
 
@@ -12,6 +12,9 @@ static inline void cthreads_set_reader_slots(void *_Nullable slots) { cthreads_r
 
 // Keeps the compiler, not the processor, from moving memory accesses across it.
 static inline void cthreads_compiler_barrier(void) { __asm__ volatile("" ::: "memory"); }
+
+// The kernel's number of the calling thread.
+int cthreads_thread_id(void);
 
 // Whether cthreads_membarrier works: not where the kernel is older than 4.14 or a seccomp filter forbids it. Set before
 // main, while registering is cheap: in a process of one thread.

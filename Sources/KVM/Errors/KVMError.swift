@@ -71,6 +71,7 @@ public enum KVMCall: String, Hashable, Sendable {
     case getTSCFrequency = "KVM_GET_TSC_KHZ"
     case interrupt = "KVM_INTERRUPT"
     case nmi = "KVM_NMI"
+    case getStatistics = "KVM_GET_STATS_FD"
 }
 
 extension KVMError: CustomStringConvertible {

@@ -37,9 +37,9 @@ struct RunCommand: ParsableCommand {
     }
 
     private func run(_ configuration: MachineConfiguration) throws(Failure) -> ExitStatus {
-        var output: StandardOutput?
+        var output: SerialOutput?
         let guest = try GuestRun(configuration) { end in
-            let made = StandardOutput(onFailure: end)
+            let made = SerialOutput(STDOUT_FILENO, onFailure: end)
             output = made
             return made
         }

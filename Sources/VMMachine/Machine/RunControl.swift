@@ -12,6 +12,10 @@ final class RunControl: Sendable {
         var started: MonotonicTime?
         /// How many controllers want the vCPUs to stand still; they run at zero.
         var pauses = 0
+        /// Since when; nil while they run.
+        var pausedSince: MonotonicTime?
+        /// How long they did before.
+        var pausedTime: Duration = .zero
         /// Whether the halt watch wants so too.
         var isLookedAt = false
         /// The vCPU threads that stand still now.
@@ -81,6 +85,7 @@ final class RunControl: Sendable {
 
     func requestPause() {
         state.change { state in
+            if state.pauses == 0 { state.pausedSince = .now }
             state.pauses += 1
             setAttention(state)
         }
@@ -92,6 +97,10 @@ final class RunControl: Sendable {
         state.change { state in
             guard state.pauses > 0 else { return false }
             state.pauses -= 1
+            if state.pauses == 0, let since = state.pausedSince {
+                state.pausedTime += .now - since
+                state.pausedSince = nil
+            }
             setAttention(state)
             return true
         }
@@ -138,6 +147,10 @@ final class RunControl: Sendable {
     }
 
     var isPaused: Bool { state.withLock { $0.pauses > 0 } }
+    /// How long controllers have kept the vCPUs out of the guest so far, the time included that it took to get them out.
+    var pausedTime: Duration {
+        state.withLock { state in state.pausedTime + (state.pausedSince.map { .now - $0 } ?? .zero) }
+    }
     var hasEnded: Bool { state.withLock { $0.ending != nil } }
     var started: MonotonicTime? { state.withLock { $0.started } }
 

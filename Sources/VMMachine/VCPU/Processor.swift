@@ -10,6 +10,8 @@ final class Processor: Sendable {
     let vcpu: VCPU
     let trace = ExitTrace()
     private let thread = Mutex<pthread_t?>(nil)
+    /// The kernel's number of the thread while it runs; 0 otherwise.
+    private let threadID = Atomic<pid_t>(0)
 
     /// Enough for the run loop and the devices it calls; the rest of the monitor runs on threads of the caller.
     private static let stackSize = 256 << 10
@@ -31,7 +33,11 @@ final class Processor: Sendable {
         KickSignal.install
         let created: pthread_t
         do throws(Errno) {
-            created = try HostThread.start(stackSize: Self.stackSize, receiving: [KickSignal.number], body)
+            created = try HostThread.start(stackSize: Self.stackSize, receiving: [KickSignal.number]) {
+                self.threadID.store(ThreadTimes.currentThreadID, ordering: .relaxed)
+                body()
+                self.threadID.store(0, ordering: .relaxed)
+            }
         } catch {
             throw .thread(error.rawValue)
         }
@@ -62,5 +68,11 @@ final class Processor: Sendable {
             guard let thread, pthread_getcpuclockid(thread, &clock) == 0 else { return nil }
             return MonotonicTime(clock: clock)
         }
+    }
+
+    /// How the thread has spent its time; nil when it does not run.
+    var threadTimes: ThreadTimes? {
+        let id = threadID.load(ordering: .relaxed)
+        return id == 0 ? nil : ThreadTimes(ofThread: id)
     }
 }

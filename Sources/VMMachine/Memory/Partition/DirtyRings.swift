@@ -11,6 +11,9 @@ final class DirtyRings: Sendable {
         var ring: DirtyRing
         /// How many pages were taken out of it so far.
         var pageCount: UInt64 = 0
+        /// How often it was emptied because it was full, and what time its vCPU spent on that.
+        var fullCount: UInt64 = 0
+        var fullTime: Duration = .zero
         /// How often it was found empty, the last times, when it was to be full.
         var vainDrains = 0
 
@@ -51,6 +54,12 @@ final class DirtyRings: Sendable {
         state.withLock { $0.rings.isEmpty ? nil : $0.rings.map(\.pageCount) }
     }
 
+    /// How often each vCPU had to empty its ring because it was full, and how long it was kept from the guest by that; nil
+    /// without rings.
+    var fullRings: [(count: UInt64, time: Duration)]? {
+        state.withLock { $0.rings.isEmpty ? nil : $0.rings.map { ($0.fullCount, $0.fullTime) } }
+    }
+
     /// Whether a ring has run over since this was last set to false. All pages have to be protected anew then, or writes to
     /// some will not be logged; they were marked as written.
     var hasLostPages: Bool {
@@ -68,7 +77,14 @@ final class DirtyRings: Sendable {
     func drain(
         _ index: Int?, _ vm: borrowing VirtualMachine, _ body: ([MemoryRange]) -> Void
     ) throws(KVMError) {
+        let began = MonotonicTime.now
         try state.withLock { (state) throws(KVMError) in
+            defer {
+                if let index, state.rings.indices.contains(index) {
+                    state.rings[index].fullCount += 1
+                    state.rings[index].fullTime += .now - began
+                }
+            }
             state.ranges.removeAll(keepingCapacity: true)
             var entryCount = 0
             for (number, ring) in state.rings.enumerated() where index == nil || index == number {
