@@ -79,7 +79,8 @@ let package = Package(
             name: "VMRegionsTests",
             dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyBitmap", "VMHost", "VMMemory", "VMRegions", system]),
         .testTarget(
-            name: "VMDirtyTrackingTests", dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyTracking"]),
+            name: "VMDirtyTrackingTests",
+            dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyTracking", "VMMemory"]),
         .testTarget(name: "KVMTests", dependencies: ["CKVM", "KVM", "TestSupport", "VMAddressSpace", system]),
         .testTarget(
             name: "VMBootTests", dependencies: ["VMAddressSpace", "VMBoot", "VMDirtyBitmap", "VMMemory", system]),
@@ -91,7 +92,7 @@ let package = Package(
                 "VMMachine", "VMMemory", "VMRegions", system,
             ]),
         .testTarget(
-            name: "VMMTests", dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyTracking", "VMM"]),
+            name: "VMMTests", dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyTracking", "VMM", "VMMachine"]),
 
         // Tests that need a host with KVM; they say so and skip where there is none.
         .testTarget(

@@ -31,13 +31,16 @@ struct VMMCommand: ParsableCommand {
             guard exitCode(for: error) != .success else { exit(withError: error) }
             // The parser lists choices on lines of their own.
             let message = message(for: error).replacing(":\n  - ", with: ": ").replacing("\n  - ", with: ", ")
-            let isSurplus = commandName == "run" && message.hasPrefix("Unexpected argument")
+            let isSurplus = Self.guestCommands.contains(commandName ?? "") && message.hasPrefix("Unexpected argument")
             let hint = isSurplus ? "; a guest's arguments go after --" : ""
             let help = commandName.map { "vmm help \($0)" } ?? "vmm help"
             StandardError.report("\(message)\(hint); see '\(help)'")
             exit(.usage)
         }
     }
+
+    /// Those that take a guest with arguments.
+    private static let guestCommands = ["run", "heatmap", "dirty-rate"]
 
     /// The subcommand that was asked for, if there is one of that name.
     private static var commandName: String? {

@@ -93,6 +93,9 @@ extension Capability {
     /// The same by another name, for programs that keep to its memory ordering on any processor.
     public static let dirtyRingAcquireRelease = Capability(rawValue: KVM_CAP_DIRTY_LOG_RING_ACQ_REL)
 
+    /// What vCPUs have done, counted by the kernel.
+    public static let binaryStatistics = Capability(rawValue: KVM_CAP_BINARY_STATS_FD)
+
     /// Every capability the monitor uses, the required ones first.
     public static let uses: [Use] = [
         Use(.userMemory, "KVM_CAP_USER_MEMORY", "guest memory from the monitor's mappings", else: nil),
@@ -131,6 +134,9 @@ extension Capability {
             .dirtyRingAcquireRelease, "KVM_CAP_DIRTY_LOG_RING_ACQ_REL", "--dirty-tracking ring",
             else: "KVM_CAP_DIRTY_LOG_RING"),
         Use(.dirtyRing, "KVM_CAP_DIRTY_LOG_RING", "--dirty-tracking ring on older kernels", else: "no ring"),
+        Use(
+            .binaryStatistics, "KVM_CAP_BINARY_STATS_FD", "exits and page faults that 'vmm dirty-rate' shows",
+            else: "it shows none"),
         Use(.debugRegisters, "KVM_CAP_DEBUGREGS", "saving debug registers", else: "they are not saved"),
     ]
 

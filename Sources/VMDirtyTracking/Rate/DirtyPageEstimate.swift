@@ -13,8 +13,8 @@ public struct DirtyPageEstimate: Hashable, Sendable {
     /// From a sample, in which each page was as likely to be as any other.
     ///
     /// The number of pages is unbiased. The variance is that of drawing without putting back, of which there is none where
-    /// all pages were looked at. Its share of written pages has one page of either kind added to the sample (Laplace's
-    /// rule): a sample in which none has changed, or all have, does not show that the error is zero.
+    /// all pages were looked at. Its share of written pages is that of the sample with two pages of either kind added (as
+    /// Agresti and Coull do, 1998): a sample in which none has changed, or all have, does not show that the error is zero.
     /// - Parameters:
     ///   - changed: how many pages of the sample had changed.
     ///   - sampled: how many pages it had. Of none, nothing is known: half the pages, within half of them.
@@ -27,7 +27,7 @@ public struct DirtyPageEstimate: Hashable, Sendable {
             return
         }
         pageCount = all * Double(changed) / size
-        let share = (Double(changed) + 1) / (size + 2)
+        let share = (Double(changed) + 2) / (size + 4)
         variance = all * max(all - size, 0) / max(size - 1, 1) * share * (1 - share)
     }
 

@@ -7,7 +7,8 @@ import VMMachine
 
 struct DirtyRateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "dirty-rate", abstract: "Measure how fast a guest writes to its memory, and what measuring costs it.",
+        commandName: "dirty-rate",
+        abstract: "Measure how fast a guest writes to its memory, and what measuring costs it.",
         discussion: """
             Runs the guest, and prints for each interval how many pages of 4 KiB were written in it; a page counts once, \
             however often it is written. Then it stops the guest and sums up.
@@ -21,8 +22,8 @@ struct DirtyRateCommand: ParsableCommand {
               page-sampling  tracks nothing: reads pages chosen at random, twice, and estimates. It cannot see that a \
             page was written with what it had.
 
-            First come two intervals that are not measured: in one the guest starts up, in the next it runs untracked, so \
-            that there is something to compare the cost with. --no-baseline measures from the guest's start.
+            Nothing is measured in the first 2 s, or two intervals: for one half the guest starts up, for the other it runs \
+            untracked, so that there is something to compare the cost with. --no-baseline measures from its start.
 
             With --json, a line for each interval and a last one with the key summary. Keys say their units; all is what \
             was written anywhere, vcpus what their rings had, where a page can count for two vCPUs or again once a ring was \
@@ -53,7 +54,7 @@ struct DirtyRateCommand: ParsableCommand {
         help: ArgumentHelp("Of page-sampling: how many pages to read of each GiB (default 512).", valueName: "count"))
     var samplePages: Int?
 
-    @Flag(name: .long, inversion: .prefixedNo, help: "Compare with an interval that is not measured, or not.")
+    @Flag(name: .long, inversion: .prefixedNo, help: "Compare with some time that is not measured, or not.")
     var baseline = true
 
     @Flag(name: .long, help: "Print a line of JSON for each interval, and one for the summary.")
@@ -85,14 +86,17 @@ struct DirtyRateCommand: ParsableCommand {
     }
 
     private func check() throws(Failure) {
-        if let count, count < 1 { throw Failure(.usage, "--count: \(count) is less than the one interval there has to be") }
+        if let count, count < 1 {
+            throw Failure(.usage, "--count: \(count) is less than the one interval there has to be")
+        }
         guard let samplePages else { return }
         guard mode == .pageSampling else {
             throw Failure(.usage, "--sample-pages: --mode \(mode.rawValue) counts all pages; use --mode page-sampling")
         }
         guard 1...Self.largestSample ~= samplePages else {
             throw Failure(
-                .usage, "--sample-pages: \(samplePages) is not from 1 to \(Self.largestSample), the pages there are in a GiB")
+                .usage,
+                "--sample-pages: \(samplePages) is not from 1 to \(Self.largestSample), the pages there are in a GiB")
         }
     }
 
@@ -116,14 +120,14 @@ struct DirtyRateCommand: ParsableCommand {
     private func measure(_ guest: GuestRun) throws(Failure) -> Outcome? {
         var session = try DirtyRateSession(
             guest.machine, mode, sampleSize: samplePages ?? DirtyRateMeter.usualSampleSize)
-        let lines = DirtyRateLines(mode: mode, regions: session.regions)
+        let lines = DirtyRateLines(mode: mode, regions: session.regions, interval: interval.duration)
         if !json { try CommandOutput.print(([heading(guest.machine), ""] + lines.header).joined(separator: "\n")) }
         if !baseline { try session.skipBaseline() }
         let wanted = count.map(UInt64.init)
         let run = SampledRun(guest: guest, interval: interval.duration, limit: nil)
-        let outcome = try run.run { _ throws(Failure) in
+        let outcome = try run.run { time throws(Failure) in
             // It is called once more when the guest has been stopped.
-            guard session.totals.intervalCount != wanted, let measured = try session.sample() else { return }
+            guard session.totals.intervalCount != wanted, let measured = try session.sample(at: time) else { return }
             try show(measured, lines)
             if session.totals.intervalCount == wanted { guest.machine.stop() }
         }
@@ -159,7 +163,8 @@ struct DirtyRateCommand: ParsableCommand {
         let cpus = UInt64(configuration.cpus).counted("vCPU")
         let memory = ByteText.rounded(configuration.memory.bytes)
         let length = DurationText.rounded(interval.duration)
-        let first = baseline ? "; the first two, to start up and to compare with, are not shown" : ""
+        let phase = DurationText.rounded(max(interval.duration, DirtyRateSession.shortestPhase))
+        let first = baseline ? ", after \(phase) to start up and \(phase) to compare with" : ""
         return "\(configuration.guest), \(memory), \(cpus), by \(mode.rawValue)\(how)\nIntervals of \(length)\(first)."
     }
 }

@@ -5,13 +5,15 @@ import VMDirtyTracking
 struct DirtyRateLines {
     let mode: DirtyRateMode
     let regions: [DirtyRateRegion]
+    /// How long intervals are to be.
+    let interval: Duration
 
     private static let mebibyte = 1048576.0
 
     /// What stands above the columns. It goes with every line of `lines(_:)`.
     var header: [String] {
         var upper = ["", "", ""]
-        var lower = ["time", "pages/s", "MiB/s"]
+        var lower = ["seconds", "pages/s", "MiB/s"]
         if mode == .pageSampling {
             upper += [""]
             lower += ["± MiB/s"]
@@ -24,9 +26,9 @@ struct DirtyRateLines {
     func lines(_ measured: DirtyRateSession.Measured) -> [String] {
         let interval = measured.interval
         let cost = measured.cost
-        var cells = [DurationText.rounded(interval.end.roundedToMilliseconds)] + rate(interval.pages, interval)
+        var cells = [(interval.end / .seconds(1)).decimal(exactPlaces: timePlaces)] + rate(interval.pages, interval)
         cells.append(DurationText.rounded(interval.measuringTime))
-        cells.append(cost.share(cost.usage.systemTime).map(Self.percent) ?? "–")
+        cells.append(cost.systemShare.map(Self.percent) ?? "–")
         cells.append(cost.perSecond(cost.usage.pageFaults).map(Self.count) ?? "–")
         var lines = [line(cells, "all")]
         if regions.count > 1 {
@@ -39,6 +41,11 @@ struct DirtyRateLines {
                 line([""] + rate(DirtyPageEstimate(counted: pages), interval), "vCPU \(index)", width: cells.count))
         }
         return lines
+    }
+
+    /// Enough to tell one interval from the next.
+    private var timePlaces: Int {
+        interval < .milliseconds(10) ? 3 : interval < .milliseconds(100) ? 2 : 1
     }
 
     private func rate(_ pages: DirtyPageEstimate, _ interval: DirtyRateInterval) -> [String] {
@@ -71,12 +78,5 @@ struct DirtyRateLines {
         if !last.isEmpty { line += "  " + last }
         while line.last == " " { line.removeLast() }
         return line
-    }
-}
-
-extension Duration {
-    /// To a thousandth of a second.
-    var roundedToMilliseconds: Duration {
-        .milliseconds(Int64((self / .milliseconds(1)).rounded()))
     }
 }

@@ -15,7 +15,8 @@ extension DirtyRateMode {
             configuration.dirtyTracking = .off
         case .dirtyBitmap:
             guard asked != .ring else {
-                throw conflict(with: asked, "needs bitmaps, which rings exclude; use --mode dirty-ring, or leave that away")
+                throw conflict(
+                    with: asked, "needs bitmaps, which rings exclude; use --mode dirty-ring, or leave that away")
             }
             guard asked != .off else {
                 throw conflict(with: asked, "needs tracking; leave that away, or use --mode page-sampling")
@@ -27,7 +28,8 @@ extension DirtyRateMode {
             }
             guard support?.has(.ring) ?? true else {
                 throw Failure(
-                    .usage, "--mode dirty-ring: the host's KVM has no dirty rings; use --mode dirty-bitmap or page-sampling")
+                    .usage,
+                    "--mode dirty-ring: the host's KVM has no dirty rings; use --mode dirty-bitmap or page-sampling")
             }
             configuration.dirtyTracking = .ring
         }

@@ -75,7 +75,7 @@ struct DirtyRateReport: Encodable {
     let workingSetPages: UInt64?
     /// To harvest or to sample.
     let measuringSeconds: Double
-    let kernelSeconds: Double?
+    let measuringKernelSeconds: Double?
     let cost: Cost
 
     init(_ measured: DirtyRateSession.Measured, _ mode: DirtyRateMode, _ regions: [DirtyRateRegion]) {
@@ -88,7 +88,7 @@ struct DirtyRateReport: Encodable {
         vcpus = interval.vcpus?.enumerated().map { VCPU(index: $0, rate: rate(DirtyPageEstimate(counted: $1))) }
         workingSetPages = interval.workingSet
         measuringSeconds = interval.measuringTime.inSeconds
-        kernelSeconds = mode == .pageSampling ? nil : interval.kernelTime.inSeconds
+        measuringKernelSeconds = mode == .pageSampling ? nil : interval.kernelTime.inSeconds
         cost = Cost(measured.cost)
     }
 }
@@ -99,8 +99,8 @@ struct DirtyRateSummaryReport: Encodable {
         let mode: DirtyRateMode
         let intervals: UInt64
         let durationSeconds: Double
-        /// Their `dirtyPages` are sums over the intervals.
-        let mean: DirtyRateReport.Rate
+        /// Their `dirtyPages` are sums over the intervals; nil without any.
+        let mean: DirtyRateReport.Rate?
         let regions: [DirtyRateReport.Region]
         let vcpus: [DirtyRateReport.VCPU]?
         let peakPagesPerSecond: Double
@@ -109,8 +109,8 @@ struct DirtyRateSummaryReport: Encodable {
         let workingSetPages: UInt64?
         let workingSetBytes: UInt64?
         let measuringSeconds: Double
-        let kernelSeconds: Double?
-        /// Of the interval before, in which nothing was measured.
+        let measuringKernelSeconds: Double?
+        /// Of the time before, in which nothing was measured.
         let baselineCost: DirtyRateReport.Cost?
         let cost: DirtyRateReport.Cost?
     }
@@ -124,12 +124,14 @@ struct DirtyRateSummaryReport: Encodable {
         }
         summary = Summary(
             mode: mode, intervals: totals.intervalCount, durationSeconds: totals.duration.inSeconds,
-            mean: rate(totals.pages), regions: zip(session.regions, totals.regions).map { .init($0, rate($1)) },
+            mean: totals.intervalCount > 0 ? rate(totals.pages) : nil,
+            regions: zip(session.regions, totals.regions).map { .init($0, rate($1)) },
             vcpus: totals.vcpus?.enumerated().map { .init(index: $0, rate: rate(DirtyPageEstimate(counted: $1))) },
             peakPagesPerSecond: totals.peakPagesPerSecond, peakBytesPerSecond: totals.peakPagesPerSecond * 4096,
             workingSetPages: totals.workingSet, workingSetBytes: totals.workingSet.map { $0 << 12 },
             measuringSeconds: totals.measuringTime.inSeconds,
-            kernelSeconds: mode == .pageSampling ? nil : totals.kernelTime.inSeconds,
-            baselineCost: session.baseline.map(DirtyRateReport.Cost.init), cost: session.cost.map(DirtyRateReport.Cost.init))
+            measuringKernelSeconds: mode == .pageSampling ? nil : totals.kernelTime.inSeconds,
+            baselineCost: session.baseline.map(DirtyRateReport.Cost.init),
+            cost: session.cost.map(DirtyRateReport.Cost.init))
     }
 }

@@ -3,8 +3,8 @@ import VMDirtyTracking
 import VMMachine
 import VMRegions
 
-/// A guest whose dirty rate is measured: first, unless that is not wanted, an interval in which it starts up and one in
-/// which it is left alone, to compare with; then one interval after another.
+/// A guest whose dirty rate is measured: first, unless that is not wanted, there is some time in which it starts up, and some
+/// in which it is left alone, to compare with; then one interval after another.
 struct DirtyRateSession: ~Copyable {
     /// An interval, and what it cost.
     struct Measured {
@@ -18,7 +18,7 @@ struct DirtyRateSession: ~Copyable {
 
     let regions: [DirtyRateRegion]
     private(set) var totals = DirtyRateTotals()
-    /// Of the interval without measuring; nil where there was none.
+    /// Of the time without measuring; nil where there was none.
     private(set) var baseline: GuestCost?
     /// Of the measured intervals whose cost is known to the end.
     private(set) var cost: GuestCost?
@@ -26,6 +26,12 @@ struct DirtyRateSession: ~Copyable {
     private var meter: DirtyRateMeter
     private var costs: CostMeter
     private var phase = Phase.startingUp
+    private var phaseEnd = shortestPhase * slack
+
+    /// The guest starts up for as long, and is left alone for as long again; or for an interval, where that is longer.
+    static let shortestPhase = Duration.seconds(1)
+    /// So that an interval that ends a moment early is not waited for twice.
+    private static let slack = 0.9
 
     /// - Parameter machine: one that has not been started.
     init(_ machine: Machine, _ mode: DirtyRateMode, sampleSize: Int) throws(Failure) {
@@ -50,14 +56,18 @@ struct DirtyRateSession: ~Copyable {
     }
 
     /// Ends an interval.
+    /// - Parameter time: since the guest was started.
     /// - Returns: what was measured; nil of an interval before the first measured.
-    mutating func sample() throws(Failure) -> Measured? {
+    mutating func sample(at time: Duration) throws(Failure) -> Measured? {
         switch phase {
         case .startingUp:
+            guard time >= phaseEnd else { return nil }
             _ = costs.take()
             phase = .baseline
+            phaseEnd = time + Self.shortestPhase * Self.slack
             return nil
         case .baseline:
+            guard time >= phaseEnd else { return nil }
             baseline = costs.take()
             try beginMeasuring()
             return nil

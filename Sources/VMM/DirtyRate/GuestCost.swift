@@ -24,6 +24,13 @@ struct GuestCost {
         return time / (duration * vcpuCount)
     }
 
+    /// The parts of the vCPUs' time in the guest and in the kernel. Nil also where the time is too short for them to be told
+    /// apart by the kernel's clock ticks.
+    var userShare: Double? { duration < Self.shortestSplit ? nil : share(usage.userTime) }
+    var systemShare: Double? { duration < Self.shortestSplit ? nil : share(usage.systemTime) }
+
+    private static let shortestSplit = Duration.milliseconds(500)
+
     func perSecond(_ count: UInt64?) -> Double? {
         guard let count, duration > .zero else { return nil }
         return Double(count) / (duration / .seconds(1))
