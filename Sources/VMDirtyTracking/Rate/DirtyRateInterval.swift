@@ -3,7 +3,7 @@ public struct DirtyRateInterval: Sendable {
     /// When it began and ended, since the measurement began.
     public let start: Duration
     public let end: Duration
-    /// In all memory, with what came after the meter was made.
+    /// In all memory, also what came after the meter was made; sampled, in the regions alone.
     public let pages: DirtyPageEstimate
     /// In each region of the meter's.
     public let regions: [DirtyPageEstimate]

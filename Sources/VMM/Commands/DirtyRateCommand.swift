@@ -19,11 +19,16 @@ struct DirtyRateCommand: ParsableCommand {
             Modes, as QEMU's calc-dirty-rate has them:
               dirty-bitmap   counts all pages, by the kernel's dirty log (the default)
               dirty-ring     the same by a ring for each vCPU, and tells which vCPU it was
-              page-sampling  tracks nothing: reads pages chosen at random, twice, and estimates. It cannot see that a \
-            page was written with what it had.
+              page-sampling  reads pages chosen at random, twice, and estimates
+
+            Sampling tracks nothing, and cannot see that a page was written with what it had.
 
             Nothing is measured in the first 2 s, or two intervals: for one half the guest starts up, for the other it runs \
             untracked, so that there is something to compare the cost with. --no-baseline measures from its start.
+
+            The cost is what the vCPUs used of the host, in the time measured and in that before. User time includes the \
+            guest's own; user and system time are told apart by the host's clock ticks, which is rough, and entering and \
+            leaving the guest may count as either. Page faults and exits are counted by KVM.
 
             With --json, a line for each interval and a last one with the key summary. Keys say their units; all is what \
             was written anywhere, vcpus what their rings had, where a page can count for two vCPUs or again once a ring was \

@@ -1,7 +1,8 @@
 /// What a vCPU has taken of the host so far, or in an interval. What the host does not tell is nil.
 public struct VCPUUsage: Hashable, Sendable {
-    /// CPU time of its thread in the guest and in the monitor: what the kernel counts as user time. Differences over less
-    /// than a second are rough, as the kernel tells this from `systemTime` by its clock ticks.
+    /// CPU time of its thread in the guest and in the monitor: what the kernel counts as user time. Most kernels tell this
+    /// from `systemTime` by their clock ticks. So differences over less than a second are rough; entering and leaving the
+    /// guest may count as either; and what a guest does in step with the ticks may be missed or counted for more than it is.
     public var userTime: Duration?
     /// CPU time of its thread in the host's kernel: with page faults of the guest, and whatever else KVM does for it.
     public var systemTime: Duration?
