@@ -22,10 +22,9 @@ import Testing
             return expectRefusal(run, 64, ["--dirty-tracking", "cannot track dirty pages", method])
         }
         #expect(run.ending == .exited(0) && run.errors.isEmpty)
-        #expect(
-            run.text.contains("Working set  8") && run.text.contains("MiB of 64 MiB") || run.text.contains("of 64 MiB"))
+        #expect(run.text.contains("Working set  8") && run.text.contains(" of 64 MiB"), "\(run.text)")
         let picture = try contents(path)
-        #expect(picture.contains("<svg") && picture.hasSuffix("</svg>\n") || picture.hasSuffix("</svg>"))
+        #expect(picture.contains("<svg") && picture.contains("</svg>"))
         #expect(picture.contains("Guest memory written by dirty") && picture.contains(">ram<"))
     }
 
