@@ -80,7 +80,7 @@ public final class DirtyTracker: Sendable {
             let method = try checked(method)
             guard !source.isGone else { throw .machineGone }
             try DirtyTrackingError.wrap { () throws(PartitionError) in
-                try source.startLogging(method, isInitiallySet: baseline == .dirty)
+                try source.startLogging(method, isInitiallySet: baseline == .dirty && support.hasInitiallySet)
             }
             switch baseline {
             case .clean: bitmaps.map.clearDirtyPages(of: .whole)
