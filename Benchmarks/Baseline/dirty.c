@@ -122,14 +122,9 @@ uint64_t baseline_dirty_take_count(struct baseline_machine *machine) {
     return pages;
 }
 
-void release_dirty(struct baseline_machine *machine) {
-    if (machine->ring) munmap(machine->ring, machine->ring_size * sizeof *machine->ring);
-    free(machine->dirty_words);
-}
+/* ---- Running, on one thread: another would cost the kernel a grace period when it first enters the guest ---- */
 
-/* ---- Running ---- */
-
-void baseline_run_to_store(struct baseline_machine *machine) {
+static void run_to_store(struct baseline_machine *machine) {
     struct kvm_run *run = machine->run;
     for (;;) {
         if (ioctl(machine->vcpu, KVM_RUN, 0) < 0) {
@@ -150,14 +145,48 @@ void baseline_run_to_store(struct baseline_machine *machine) {
     }
 }
 
-static void *store_thread(void *machine) {
-    baseline_run_to_store(machine);
+static void *store_thread(void *argument) {
+    struct baseline_machine *machine = argument;
+    pthread_mutex_lock(&machine->lock);
+    for (;;) {
+        while (!machine->is_to_run && !machine->has_ended) pthread_cond_wait(&machine->changed, &machine->lock);
+        if (machine->has_ended) break;
+        pthread_mutex_unlock(&machine->lock);
+        run_to_store(machine);
+        pthread_mutex_lock(&machine->lock);
+        machine->is_to_run = false;
+        pthread_cond_broadcast(&machine->changed);
+    }
+    pthread_mutex_unlock(&machine->lock);
     return NULL;
 }
 
 void baseline_start_to_store(struct baseline_machine *machine) {
-    errno = pthread_create(&machine->thread, NULL, store_thread, machine);
-    if (errno) fail("pthread_create");
+    if (!machine->has_store_thread) {
+        errno = pthread_create(&machine->thread, NULL, store_thread, machine);
+        if (errno) fail("pthread_create");
+        machine->has_store_thread = true;
+    }
+    pthread_mutex_lock(&machine->lock);
+    machine->is_to_run = true;
+    pthread_cond_broadcast(&machine->changed);
+    pthread_mutex_unlock(&machine->lock);
 }
 
-void baseline_wait_for_store(struct baseline_machine *machine) { pthread_join(machine->thread, NULL); }
+void baseline_wait_for_store(struct baseline_machine *machine) {
+    pthread_mutex_lock(&machine->lock);
+    while (machine->is_to_run) pthread_cond_wait(&machine->changed, &machine->lock);
+    pthread_mutex_unlock(&machine->lock);
+}
+
+void end_dirty(struct baseline_machine *machine) {
+    if (machine->has_store_thread) {
+        pthread_mutex_lock(&machine->lock);
+        machine->has_ended = true;
+        pthread_cond_broadcast(&machine->changed);
+        pthread_mutex_unlock(&machine->lock);
+        pthread_join(machine->thread, NULL);
+    }
+    if (machine->ring) munmap(machine->ring, machine->ring_size * sizeof *machine->ring);
+    free(machine->dirty_words);
+}

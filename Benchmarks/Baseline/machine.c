@@ -160,9 +160,9 @@ struct baseline_machine *baseline_create(const struct baseline_guest *guest, bas
 }
 
 void baseline_destroy(struct baseline_machine *machine) {
+    end_dirty(machine);
     pthread_cond_destroy(&machine->changed);
     pthread_mutex_destroy(&machine->lock);
-    release_dirty(machine);
     munmap(machine->run, machine->run_size);
     close(machine->vcpu);
     close(machine->vm);

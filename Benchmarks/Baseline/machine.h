@@ -32,6 +32,8 @@ struct baseline_machine {
     struct kvm_dirty_gfn *ring;
     uint32_t ring_size; /* entries; 0 for no ring */
     uint32_t ring_position;
+    bool has_store_thread;
+    bool is_to_run; /* that thread; guarded by `lock` */
 };
 
 /* Gives the VM a ring, which has to be before it has a vCPU. */
@@ -40,8 +42,8 @@ void enable_ring(struct baseline_machine *machine);
 /* Maps the vCPU's. */
 void map_ring(struct baseline_machine *machine);
 
-/* Lets go of the ring and the bitmap. */
-void release_dirty(struct baseline_machine *machine);
+/* Ends what `dirty.c` has begun. */
+void end_dirty(struct baseline_machine *machine);
 
 /* The entry state that loading a guest results in. */
 struct entry_state {

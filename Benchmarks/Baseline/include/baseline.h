@@ -58,10 +58,7 @@ void baseline_slots_destroy(struct baseline_slots *slots);
 /* The guest's, from its address 0 on. */
 uint8_t *baseline_memory(struct baseline_machine *machine);
 
-/* Runs the vCPU, on the caller's thread, until the guest has stored where there is no memory. */
-void baseline_run_to_store(struct baseline_machine *machine);
-
-/* The same on a thread of its own. */
+/* Runs the vCPU on a thread of its own until the guest has stored where there is no memory. */
 void baseline_start_to_store(struct baseline_machine *machine);
 void baseline_wait_for_store(struct baseline_machine *machine);
 

@@ -30,7 +30,8 @@ final class WriterBaseline {
 
     func pass() {
         writer.orderPass()
-        baseline_run_to_store(machine)
+        baseline_start_to_store(machine)
+        baseline_wait_for_store(machine)
     }
 
     func whileWriting<Result>(_ body: () throws -> Result) throws -> Result {

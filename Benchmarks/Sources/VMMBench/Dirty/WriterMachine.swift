@@ -65,6 +65,6 @@ final class WriterMachine {
         return bytes / Writer.pageSize
     }
 
-    /// What the last harvest took.
-    var harvestTime: (whole: Duration, kernel: Duration) { (round.duration, round.kernelDuration) }
+    /// How long the last harvest took.
+    var harvestTime: Duration { round.duration }
 }

@@ -60,20 +60,23 @@ final class MethodsComparison {
         var run = Run()
         try machine.whileWriting(rate: load.bytesPerSecond) {
             if let method { try machine.tracker.start(method) }
-            let entries = machine.tracker.dirtyPageCounts?.first
+            var entries = machine.tracker.dirtyPageCounts?.first
             let (firstCount, started) = (machine.writer.progress, monotonicNanoseconds())
             let count = max(1, Self.shortest / load.interval)
             for index in 1...count {
                 sleep(until: started + index * load.interval * 1_000_000)
                 guard method != nil else { continue }
                 run.pageCounts.append(Double(try machine.harvest()))
-                run.harvestTimes.append(machine.harvestTime.whole / .milliseconds(1))
+                run.harvestTimes.append(machine.harvestTime / .milliseconds(1))
+                // A harvest leaves the ring empty.
+                if let before = entries, let after = machine.tracker.dirtyPageCounts?.first {
+                    run.fullRings += Double((after - before) / WriterMachine.entriesOfFullRing)
+                    entries = after
+                }
             }
             let seconds = Double(monotonicNanoseconds() - started) / 1e9
             run.pagesPerSecond = Double(machine.writer.progress - firstCount) / seconds
-            if let entries, let last = machine.tracker.dirtyPageCounts?.first {
-                run.fullRings = Double((last - entries) / WriterMachine.entriesOfFullRing) / seconds
-            }
+            run.fullRings /= seconds
         }
         if method != nil { try machine.tracker.stop() }
         return run
