@@ -7,7 +7,7 @@ struct MethodsChart {
     let results: [(load: Load, figures: [MethodFigures])]
 
     private static let (plotWidth, plotHeight) = (210.0, 165.0)
-    private static let (left, top) = (130.0, 100.0)
+    private static let (left, top) = (184.0, 100.0)
     private static let (columnGap, rowGap) = (16.0, 18.0)
 
     private static let loss = Plot.Axis(
@@ -57,7 +57,7 @@ struct MethodsChart {
         text += legend
         for (column, rate) in Load.rates.enumerated() {
             let middle = x(column) + Self.plotWidth / 2
-            let name = rate.map { "writes \($0) MiB/s" } ?? "writes as much as it can"
+            let name = rate.map { "writes \($0) MiB/s" } ?? "writes as fast as it can"
             text += "<text class=\"middle\" x=\"\(middle)\" y=\"\(Self.top - 8)\">\(name)</text>\n"
             text += "<text class=\"middle\" x=\"\(middle)\" y=\"\(height - 14)\">working set, % of 1 GiB</text>\n"
         }
