@@ -42,7 +42,8 @@ extension InstalledSlots {
     /// Makes no slot log dirty pages, once what the logs have is handed over.
     /// - Throws: nothing has changed then, unless the error says so.
     mutating func stopLogging() throws(SlotFailure) {
-        try harvest(layout.slots)
+        // Not to be begun anew: that would take as long as a harvest, and the guest a fault for each page.
+        try harvest(layout.slots, goesOn: false)
         try setFlags(isLogging: false) { _ throws(SlotFailure) in }
         method = nil
         log = []
@@ -54,7 +55,7 @@ extension InstalledSlots {
         for slot in layout.slots {
             let isOn = !slot.flags.contains(.logDirtyPages)
             guard other.index(of: slot.loggingDirtyPages(isOn)) != nil else { continue }
-            if !isOn { try harvest([slot]) }
+            if !isOn { try harvest([slot], goesOn: false) }
             try setFlags(isLogging: isOn, of: slot)
         }
     }
@@ -104,14 +105,16 @@ extension InstalledSlots {
     // MARK: Reading
 
     /// Hands over what the dirty logs of some slots have, or all rings.
-    mutating func harvest(_ slots: [MemorySlot]) throws(SlotFailure) {
+    /// - Parameter goesOn: whether the logs begin anew. Otherwise they are about to go; where they stay after all, they report
+    ///   the same pages again.
+    mutating func harvest(_ slots: [MemorySlot], goesOn: Bool = true) throws(SlotFailure) {
         let logged = slots.filter { $0.flags.contains(.logDirtyPages) }
         guard !logged.isEmpty else { return }
         if method == .ring { return try drainRings() }
-        for slot in logged { try harvest(slot) }
+        for slot in logged { try harvest(slot, goesOn: goesOn) }
     }
 
-    private mutating func harvest(_ slot: MemorySlot) throws(SlotFailure) {
+    private mutating func harvest(_ slot: MemorySlot, goesOn: Bool) throws(SlotFailure) {
         let count = slot.dirtyLogWordCount
         // Taken out, so that the rest can be used meanwhile.
         var log = log
@@ -124,7 +127,7 @@ extension InstalledSlots {
             let pages = words.reduce(0) { $0 + $1.nonzeroBitCount }
             if pages > 0 { dirtyPages.merge(UnsafeBufferPointer(words), of: slot.range) }
             // A slot that stays must not report the same pages again.
-            if method == .manual { try clear(slot, UnsafeBufferPointer(words)) }
+            if goesOn, method == .manual { try clear(slot, UnsafeBufferPointer(words)) }
             return pages
         }
         table.withLock { $0.counters.pagesHarvested += UInt64(pages) }

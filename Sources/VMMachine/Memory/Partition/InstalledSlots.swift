@@ -57,7 +57,7 @@ struct InstalledSlots: Sendable {
     /// Removes slots and adds others. What the logs of those that go have is handed over first.
     /// - Throws: nothing has changed then, unless the error says so.
     mutating func carryOut(_ change: SlotChange) throws(SlotFailure) {
-        try harvest(change.removed)
+        try harvest(change.removed, goesOn: false)
         var removed = 0
         var added = 0
         do throws(SlotFailure) {
