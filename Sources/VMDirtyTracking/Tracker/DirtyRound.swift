@@ -119,6 +119,26 @@ extension DirtyRound {
         }
     }
 
+    /// Adds pages that a ring had, of the memory that was added.
+    /// - Parameter others: called with those that are not in one piece of it.
+    package mutating func add(_ ranges: [MemoryRange], _ others: (MemoryRange) -> Void) {
+        words.withUnsafeMutableBufferPointer { words in
+            var last = 0
+            for range in ranges {
+                // Of the same slot, mostly, as the pages before.
+                if !pieces.indices.contains(last) || !pieces[last].range.contains(range) {
+                    last = pieces.firstIndex { $0.range.contains(range) } ?? pieces.endIndex
+                }
+                guard last < pieces.endIndex, let bits = pieces[last].bits(of: range) else {
+                    others(range)
+                    continue
+                }
+                let first = UInt64(pieces[last].firstWord) << 6
+                words.setBits((first + bits.lowerBound)...(first + bits.upperBound - 1))
+            }
+        }
+    }
+
     /// Adds what the bitmaps have, and counts.
     /// - Parameter range: what is wanted; other pages that were added are put back. Nil for all.
     package mutating func finish(_ range: MemoryRange?) {

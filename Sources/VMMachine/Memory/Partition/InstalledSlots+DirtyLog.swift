@@ -137,12 +137,7 @@ extension InstalledSlots {
     func read(_ range: MemoryRange?, into round: inout DirtyRound) throws(SlotFailure) {
         var kernelTime = Duration.zero
         defer { round.kernelDuration = kernelTime }
-        if method == .ring {
-            flush()
-            let began = MonotonicTime.now
-            try drainRings()
-            kernelTime = .now - began
-        }
+        if method == .ring { flush() }
         let isByBitmap = method != .ring
         for slot in range.map({ layout.slots(overlapping: [$0]) }) ?? layout.slots {
             guard isByBitmap, slot.flags.contains(.logDirtyPages) else {
@@ -158,6 +153,11 @@ extension InstalledSlots {
             if method == .manual {
                 try round.withLastWords { (words) throws(SlotFailure) in try clear(slot, words) }
             }
+        }
+        if method == .ring {
+            let began = MonotonicTime.now
+            try drainRings { ranges in round.add(ranges) { dirtyPages.markDirty([$0]) } }
+            kernelTime = .now - began
         }
         round.finish(range)
         table.withLock { $0.counters.pagesHarvested += round.pageCount }
@@ -185,8 +185,12 @@ extension InstalledSlots {
     private static let clearedWordCount = 256
 
     private func drainRings() throws(SlotFailure) {
+        try drainRings { ranges in dirtyPages.markDirty(ranges) }
+    }
+
+    private func drainRings(_ body: ([MemoryRange]) -> Void) throws(SlotFailure) {
         try SlotFailure.wrap(.drainRings, nil) { () throws(KVMError) in
-            try calls.drainDirtyRings(of: nil) { ranges in dirtyPages.markDirty(ranges) }
+            try calls.drainDirtyRings(of: nil, body)
         }
     }
 }
@@ -197,7 +201,7 @@ extension UnsafeBufferPointer<UInt64> {
         of length: Int, _ body: (Int, UnsafeBufferPointer<UInt64>) throws(Failure) -> Void
     ) throws(Failure) {
         var start = 0
-        while let first = self[start...].firstIndex(where: { $0 != 0 }) {
+        while case let first = firstNonzero(from: start), first < count {
             let end = Swift.min(first + length, count)
             let last = self[first..<end].lastIndex { $0 != 0 } ?? first
             try body(first, UnsafeBufferPointer(rebasing: self[first...last]))
