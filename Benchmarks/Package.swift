@@ -28,7 +28,7 @@ let package = Package(
             name: "MemoryBench",
             dependencies: [
                 "BenchmarkSupport", "CMeasuring", "CMemoryBaseline", vmm("VMAddressSpace"), vmm("VMDirtyBitmap"),
-                vmm("VMMemory"), vmm("VMRegions"),
+                vmm("VMDirtyTracking"), vmm("VMMemory"), vmm("VMRegions"),
             ]),
     ],
     swiftLanguageModes: [.v6],

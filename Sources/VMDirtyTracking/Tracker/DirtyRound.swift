@@ -30,6 +30,17 @@ public struct DirtyRound: ~Copyable, Sendable {
     /// Empty.
     public init() {}
 
+    /// Pages that were found otherwise, such as by another host's monitor. Putting them back only forgets them.
+    /// - Parameter words: a bit for each page of the range, the first in the lowest bit of the first. Words that are missing
+    ///   are 0; bits past the last page are ignored.
+    public init(_ words: [UInt64], of range: MemoryRange) {
+        append(range) { room in
+            for index in room.indices { room[index] = index < words.count ? words[index] : 0 }
+            room[room.count - 1] &= ~0 >> ((0 &- range.pageCount) & 63)
+        }
+        finish(nil)
+    }
+
     /// How many bytes the pages have.
     public var byteCount: UInt64 { pageCount << PageSize.size4K.shift }
 
