@@ -15,7 +15,7 @@ import VMRegions
 ///
 /// # What a harvest says
 /// - Each page that was written before it began, and since it was last reported, is in it; with
-///   `DirtyTrackingMethod.ring`, the vCPUs leave the guest for a moment to make that so.
+///   `DirtyTrackingMethod.ring`, the vCPUs stand still for a moment to make that so.
 /// - Every write is in what is copied of a page after the harvest, or the page is in a later one: the log begins anew before
 ///   the harvest returns. Clear, then copy.
 /// - Nothing is lost by failing. A harvest that throws leaves every page to the next, and `DirtyRound.putBack()` does so

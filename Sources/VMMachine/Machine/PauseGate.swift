@@ -20,7 +20,9 @@ final class PauseGate: Sendable {
     /// for itself.
     func pause() {
         control.requestPause()
-        // A kick can come just before a vCPU thread makes a system call that blocks, so it is repeated.
+        // They may stand still for somebody else. Otherwise, a kick can come just before a vCPU thread makes a system call that
+        // blocks, so it is repeated.
+        guard !control.hasStandstill else { return }
         repeat { kick() } while !control.waitUntilStandstill(until: .now.advanced(by: .milliseconds(20)))
     }
 

@@ -109,6 +109,9 @@ final class RunControl: Sendable {
         attention.store(state.standsStill || state.ending != nil, ordering: .sequentiallyConsistent)
     }
 
+    /// Whether every vCPU stands still or has ended. While somebody wants that, it stays so.
+    var hasStandstill: Bool { state.withLock { $0.parked == $0.alive } }
+
     /// Waits until every vCPU stands still or has ended, while somebody wants that. The end of the run alone is not enough:
     /// a thread that has not heard of it may still be in the guest.
     /// - Returns: false at the deadline.

@@ -178,7 +178,9 @@ struct DirtyTrackerTests {
             // Of a write from after the harvest before.
             for _ in 0..<2 {
                 let before = try guest.said
-                try #require(try await guest.wait { said in !before.contains(said) })
+                try #require(
+                    try await guest.wait { said in !before.contains(said) },
+                    "\(String(describing: guest.machine.control.waitForEnding(until: .now)))")
             }
             try guest.machine.dirtyTracker.harvest(into: &round)
             // All pages where the host let a ring run over, as it may for code that it emulates.

@@ -17,6 +17,18 @@ final class DirtyRings: Sendable {
         init(_ ring: consuming DirtyRing) {
             self.ring = ring
         }
+
+        /// Notes that it was found empty, when its vCPU could not go on for its being full. Once, somebody else may just have
+        /// emptied it.
+        /// - Returns: whether the kernel has lost count of it.
+        /// - Throws: it stays stuck, whatever is tried.
+        func isStuck(vcpu: Int) throws(KVMError) -> Bool {
+            vainDrains += 1
+            guard vainDrains < 1000 else {
+                throw .call(.resetDirtyRings, .noBufferSpace, about: "vCPU \(vcpu), whose ring is full of nothing")
+            }
+            return vainDrains > 2
+        }
     }
 
     private struct State {
@@ -60,7 +72,7 @@ final class DirtyRings: Sendable {
 
     /// Takes out of the rings what is in them, and has it logged anew.
     /// - Parameters:
-    ///   - index: of the vCPU whose ring it is to be, because it is full; nil for all.
+    ///   - index: of the vCPU whose ring it is to be, because it is full, on its thread; nil for all, while no vCPU runs.
     ///   - vm: of the vCPUs.
     ///   - body: marks pages as written, in the order in which each vCPU wrote them first. It is called before the rings can be
     ///     drained again.
@@ -76,10 +88,11 @@ final class DirtyRings: Sendable {
                 ring.pageCount += UInt64(batch.pageCount)
                 entryCount += batch.entryCount
                 if !batch.isComplete { state.hasLostPages = true }
-                ring.vainDrains = batch.entryCount > 0 || index == nil ? 0 : ring.vainDrains + 1
-                guard ring.vainDrains < Self.vainDrainLimit else {
-                    throw .call(
-                        .resetDirtyRings, .noBufferSpace, about: "vCPU \(number), whose ring is full of nothing")
+                if batch.entryCount > 0 {
+                    ring.vainDrains = 0
+                } else if index != nil, try ring.isStuck(vcpu: number) {
+                    entryCount += ring.ring.giveBackSome()
+                    state.hasLostPages = true
                 }
             }
             guard entryCount > 0 else { return }
@@ -89,5 +102,4 @@ final class DirtyRings: Sendable {
         }
     }
 
-    private static let vainDrainLimit = 1000
 }

@@ -42,7 +42,8 @@ extension InstalledSlots {
     /// Makes no slot log dirty pages, once what the logs have is handed over.
     /// - Throws: nothing has changed then, unless the error says so.
     mutating func stopLogging() throws(SlotFailure) {
-        try harvest(layout.slots)
+        // Not to be begun anew: that would take as long as a harvest, and the guest a fault for each page.
+        try harvest(layout.slots, goesOn: false)
         try setFlags(isLogging: false) { _ throws(SlotFailure) in }
         method = nil
         log = []
@@ -54,7 +55,7 @@ extension InstalledSlots {
         for slot in layout.slots {
             let isOn = !slot.flags.contains(.logDirtyPages)
             guard other.index(of: slot.loggingDirtyPages(isOn)) != nil else { continue }
-            if !isOn { try harvest([slot]) }
+            if !isOn { try harvest([slot], goesOn: false) }
             try setFlags(isLogging: isOn, of: slot)
         }
     }
@@ -104,14 +105,16 @@ extension InstalledSlots {
     // MARK: Reading
 
     /// Hands over what the dirty logs of some slots have, or all rings.
-    mutating func harvest(_ slots: [MemorySlot]) throws(SlotFailure) {
+    /// - Parameter goesOn: whether the logs begin anew. Otherwise they are about to go; where they stay after all, they report
+    ///   the same pages again.
+    mutating func harvest(_ slots: [MemorySlot], goesOn: Bool = true) throws(SlotFailure) {
         let logged = slots.filter { $0.flags.contains(.logDirtyPages) }
         guard !logged.isEmpty else { return }
         if method == .ring { return try drainRings() }
-        for slot in logged { try harvest(slot) }
+        for slot in logged { try harvest(slot, goesOn: goesOn) }
     }
 
-    private mutating func harvest(_ slot: MemorySlot) throws(SlotFailure) {
+    private mutating func harvest(_ slot: MemorySlot, goesOn: Bool) throws(SlotFailure) {
         let count = slot.dirtyLogWordCount
         // Taken out, so that the rest can be used meanwhile.
         var log = log
@@ -124,38 +127,16 @@ extension InstalledSlots {
             let pages = words.reduce(0) { $0 + $1.nonzeroBitCount }
             if pages > 0 { dirtyPages.merge(UnsafeBufferPointer(words), of: slot.range) }
             // A slot that stays must not report the same pages again.
-            if method == .manual { try clear(slot, UnsafeBufferPointer(words)) }
+            if goesOn, method == .manual { try clear(slot, UnsafeBufferPointer(words)) }
             return pages
         }
         table.withLock { $0.counters.pagesHarvested += UInt64(pages) }
     }
 
-    /// Empties the rings, of all that the processors have written so far.
-    /// - Throws: some slots may have no log then.
-    mutating func collectRings() throws(SlotFailure) {
-        flush()
-        try drainRings()
-        guard calls.hasLostDirtyPages else { return }
-        // Pages that were in no ring any more are writable, and writing them is not logged.
-        let wasQuiesced = isQuiesced
-        quiesce()
-        defer { if !wasQuiesced { resume() } }
-        try setFlags(isLogging: false) { _ throws(SlotFailure) in }
-        do throws(SlotFailure) {
-            try setFlags(isLogging: true) { _ throws(SlotFailure) in }
-        } catch {
-            var failure = error
-            failure.undo { () throws(SlotFailure) in throw error }
-            throw failure
-        }
-        dirtyPages.markDirty([.whole])
-        calls.hasLostDirtyPages = false
-    }
-
-    /// Adds the slots in a range to a round, with what their logs have, which begin anew. What rings have, `collectRings`
-    /// has handed over before.
-    func read(_ range: MemoryRange?, into round: inout DirtyRound) throws(SlotFailure) {
-        var kernelTime = round.kernelDuration
+    /// Adds the slots in a range to a round, with what their logs or the rings have, which begin anew.
+    /// - Throws: some slots may have no log then, where the error says so.
+    mutating func read(_ range: MemoryRange?, into round: inout DirtyRound) throws(SlotFailure) {
+        var kernelTime = Duration.zero
         defer { round.kernelDuration = kernelTime }
         let isByBitmap = method != .ring
         for slot in range.map({ layout.slots(overlapping: [$0]) }) ?? layout.slots {
@@ -173,8 +154,33 @@ extension InstalledSlots {
                 try round.withLastWords { (words) throws(SlotFailure) in try clear(slot, words) }
             }
         }
+        if method == .ring {
+            let wasQuiesced = isQuiesced
+            quiesce()
+            defer { if !wasQuiesced { resume() } }
+            let began = MonotonicTime.now
+            try drainRings { ranges in round.add(ranges) { dirtyPages.markDirty([$0]) } }
+            if calls.hasLostDirtyPages { try protectAnew() }
+            kernelTime = .now - began
+        }
         round.finish(range)
         table.withLock { $0.counters.pagesHarvested += round.pageCount }
+    }
+
+    /// Has all pages protected, after some were lost that are writable and in no ring any more; and marks all. The processors
+    /// are kept out.
+    /// - Throws: some slots have no log then.
+    private mutating func protectAnew() throws(SlotFailure) {
+        try setFlags(isLogging: false) { _ throws(SlotFailure) in }
+        do throws(SlotFailure) {
+            try setFlags(isLogging: true) { _ throws(SlotFailure) in }
+        } catch {
+            var failure = error
+            failure.undo { () throws(SlotFailure) in throw error }
+            throw failure
+        }
+        dirtyPages.markDirty([.whole])
+        calls.hasLostDirtyPages = false
     }
 
     private func read(_ slot: MemorySlot, into words: UnsafeMutableBufferPointer<UInt64>) throws(SlotFailure) {
@@ -198,9 +204,14 @@ extension InstalledSlots {
     /// 64 MiB.
     private static let clearedWordCount = 256
 
+    /// With the processors kept out: what they hold back of their rings is there then, and none can run over meanwhile.
     private func drainRings() throws(SlotFailure) {
+        try drainRings { ranges in dirtyPages.markDirty(ranges) }
+    }
+
+    private func drainRings(_ body: ([MemoryRange]) -> Void) throws(SlotFailure) {
         try SlotFailure.wrap(.drainRings, nil) { () throws(KVMError) in
-            try calls.drainDirtyRings(of: nil) { ranges in dirtyPages.markDirty(ranges) }
+            try calls.drainDirtyRings(of: nil, body)
         }
     }
 }
@@ -211,7 +222,7 @@ extension UnsafeBufferPointer<UInt64> {
         of length: Int, _ body: (Int, UnsafeBufferPointer<UInt64>) throws(Failure) -> Void
     ) throws(Failure) {
         var start = 0
-        while let first = self[start...].firstIndex(where: { $0 != 0 }) {
+        while case let first = firstNonzero(from: start), first < count {
             let end = Swift.min(first + length, count)
             let last = self[first..<end].lastIndex { $0 != 0 } ?? first
             try body(first, UnsafeBufferPointer(rebasing: self[first...last]))

@@ -45,19 +45,12 @@ struct InstalledSlots: Sendable {
         gate.resume()
     }
 
-    /// Makes the processors leave the guest for a moment: what they hold back of their rings is there then.
-    func flush() {
-        guard !isQuiesced else { return }
-        gate.quiesce()
-        gate.resume()
-    }
-
     // MARK: Changes
 
     /// Removes slots and adds others. What the logs of those that go have is handed over first.
     /// - Throws: nothing has changed then, unless the error says so.
     mutating func carryOut(_ change: SlotChange) throws(SlotFailure) {
-        try harvest(change.removed)
+        try harvest(change.removed, goesOn: false)
         var removed = 0
         var added = 0
         do throws(SlotFailure) {
