@@ -2,108 +2,9 @@ import KVM
 import VMAddressSpace
 import VMDirtyTracking
 import VMHost
-import VMRegions
 
-/// Takes what dirty logs of slots that go had.
-protocol DirtyPageSink: Sendable {
-    /// Marks pages as written: for each page of the range a bit, the first page in the lowest bit of the first word. Bits
-    /// past the last page are 0.
-    func merge(_ words: UnsafeBufferPointer<UInt64>, of range: MemoryRange)
-    /// Marks all pages of ranges.
-    func markDirty(_ ranges: [MemoryRange])
-}
-
-extension DirtyLogSink: DirtyPageSink {}
-
-/// The dirty logs of the slots, and the rings of the processors where those have them instead.
+/// Reading the dirty logs of the slots, or the rings of the processors where those have them instead.
 extension InstalledSlots {
-    // MARK: Switching
-
-    /// Makes all slots that the guest can write log dirty pages.
-    /// - Parameter isInitiallySet: whether the logs are to begin with all pages, where that saves protecting them.
-    /// - Throws: nothing has changed then, unless the error says so.
-    mutating func startLogging(_ method: DirtyTrackingMethod, isInitiallySet: Bool) throws(SlotFailure) {
-        self.method = method
-        do throws(SlotFailure) {
-            switch method {
-            case .log, .ring: try setProtection(.automatic)
-            case .manual: try setProtection(isInitiallySet ? .manualInitiallySet : .manual)
-            }
-            try setFlags(isLogging: true) { (slots) throws(SlotFailure) in
-                // What comes later is to begin clean.
-                if method == .manual, isInitiallySet { try slots.setProtection(.manual) }
-            }
-        } catch {
-            if error.isUndone { self.method = nil }
-            throw error
-        }
-    }
-
-    /// Makes no slot log dirty pages, once what the logs have is handed over.
-    /// - Throws: nothing has changed then, unless the error says so.
-    mutating func stopLogging() throws(SlotFailure) {
-        // Not to be begun anew: that would take as long as a harvest, and the guest a fault for each page.
-        try harvest(layout.slots, goesOn: false)
-        try setFlags(isLogging: false) { _ throws(SlotFailure) in }
-        method = nil
-        log = []
-    }
-
-    /// Switches the logs of the slots that `other` has as well, but for that, as they are there.
-    /// - Throws: some may have been switched then.
-    mutating func setLogging(as other: SlotLayout) throws(SlotFailure) {
-        for slot in layout.slots {
-            let isOn = !slot.flags.contains(.logDirtyPages)
-            guard other.index(of: slot.loggingDirtyPages(isOn)) != nil else { continue }
-            if !isOn { try harvest([slot], goesOn: false) }
-            try setFlags(isLogging: isOn, of: slot)
-        }
-    }
-
-    /// - Parameter finish: called at the end; where it throws, that is undone too.
-    private mutating func setFlags(
-        isLogging isOn: Bool, finish: (inout InstalledSlots) throws(SlotFailure) -> Void
-    ) throws(SlotFailure) {
-        let slots = layout.slots
-        var done = 0
-        do throws(SlotFailure) {
-            for slot in slots {
-                try setFlags(isLogging: isOn, of: slot)
-                done += 1
-            }
-            try finish(&self)
-        } catch {
-            var failure = error
-            for slot in slots[..<done].reversed() {
-                failure.undo { () throws(SlotFailure) in
-                    if try setFlags(isLogging: !isOn, of: slot.loggingDirtyPages(isOn)) {
-                        table.withLock { $0.counters.stepsUndone += 1 }
-                    }
-                }
-            }
-            throw failure
-        }
-    }
-
-    /// - Returns: whether that took a call.
-    @discardableResult
-    private func setFlags(isLogging isOn: Bool, of slot: MemorySlot) throws(SlotFailure) -> Bool {
-        let flags = slot.loggingDirtyPages(isOn).flags
-        guard flags != slot.flags, let id = table.withLock({ $0.id(of: slot) }) else { return false }
-        try SlotFailure.wrap(.setFlags, slot.range) { () throws(KVMError) in try calls.setMemorySlotFlags(id, flags) }
-        table.withLock { $0.setFlags(flags, of: slot) }
-        return true
-    }
-
-    private mutating func setProtection(_ new: VirtualMachine.DirtyLogProtection) throws(SlotFailure) {
-        // A host that has no other way than the first does not know the call.
-        guard new != protection else { return }
-        try SlotFailure.wrap(.setProtection, nil) { () throws(KVMError) in try calls.setDirtyLogProtection(new) }
-        protection = new
-    }
-
-    // MARK: Reading
-
     /// Hands over what the dirty logs of some slots have, or all rings.
     /// - Parameter goesOn: whether the logs begin anew. Otherwise they are about to go; where they stay after all, they report
     ///   the same pages again.
@@ -213,31 +114,5 @@ extension InstalledSlots {
         try SlotFailure.wrap(.drainRings, nil) { () throws(KVMError) in
             try calls.drainDirtyRings(of: nil, body)
         }
-    }
-}
-
-extension UnsafeBufferPointer<UInt64> {
-    /// Calls `body` with each piece of so many words that has bits, without words of zeros at its ends.
-    fileprivate func forEachPiece<Failure: Error>(
-        of length: Int, _ body: (Int, UnsafeBufferPointer<UInt64>) throws(Failure) -> Void
-    ) throws(Failure) {
-        var start = 0
-        while case let first = firstNonzero(from: start), first < count {
-            let end = Swift.min(first + length, count)
-            let last = self[first..<end].lastIndex { $0 != 0 } ?? first
-            try body(first, UnsafeBufferPointer(rebasing: self[first...last]))
-            start = end
-        }
-    }
-}
-
-extension UnsafeMutableBufferPointer<UInt64> {
-    /// Clears the words of `whole` that have no page of `range`.
-    fileprivate func clear(outside range: MemoryRange, of whole: MemoryRange) {
-        guard let common = whole.intersection(range) else { return update(repeating: 0) }
-        let first = Int((common.frames.lowerBound - whole.frames.lowerBound) >> 6)
-        let last = Int((common.frames.upperBound - 1 - whole.frames.lowerBound) >> 6)
-        self[..<first].update(repeating: 0)
-        self[(last + 1)...].update(repeating: 0)
     }
 }
