@@ -81,6 +81,7 @@ public struct DirtyRound: ~Copyable, Sendable {
         wordCount = 0
         pageCount = 0
         map = nil
+        bitmaps = nil
     }
 
     private borrowing func putBack(_ piece: DirtyPiece) {

@@ -62,7 +62,7 @@ extension UnsafeBufferPointer<UInt64> {
     }
 
     /// How many bits are set. Without an instruction of the processor for it: there are processors without.
-    func setBitCount() -> UInt64 {
+    package func setBitCount() -> UInt64 {
         var total: UInt64 = 0
         // In each byte a count, to which eight words at a time add up to 8.
         var counts = SIMD8<UInt64>.zero

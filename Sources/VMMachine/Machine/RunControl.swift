@@ -10,8 +10,9 @@ final class RunControl: Sendable {
     struct State {
         /// When the vCPU threads were started.
         var started: MonotonicTime?
-        /// How many controllers want the vCPUs to stand still; they run at zero.
-        var pauses = 0
+        /// How many controllers want the vCPUs to stand still; they run at zero. Apart, so that neither can let go of what the
+        /// other holds.
+        var pauses = Pauses()
         /// Whether the halt watch wants so too.
         var isLookedAt = false
         /// The vCPU threads that stand still now.
@@ -24,7 +25,7 @@ final class RunControl: Sendable {
         /// How the run ended: the first to say so is right. No vCPU enters the guest any more once it is set.
         var ending: Ending?
 
-        var standsStill: Bool { pauses > 0 || isLookedAt }
+        var standsStill: Bool { !pauses.isEmpty || isLookedAt }
 
         mutating func count(_ sleep: Sleep, _ change: Int) {
             parked += change
@@ -32,6 +33,37 @@ final class RunControl: Sendable {
             case .awake: awake += change
             case .light: light += change
             case .forGood: break
+            }
+        }
+    }
+
+    /// Who makes vCPUs stand still.
+    enum Controller {
+        /// Whoever has the machine.
+        case user
+        /// A change of its memory.
+        case memory
+    }
+
+    /// How many of each do.
+    struct Pauses {
+        private var user = 0
+        private var memory = 0
+
+        var isEmpty: Bool { user == 0 && memory == 0 }
+
+        subscript(controller: Controller) -> Int {
+            get {
+                switch controller {
+                case .user: user
+                case .memory: memory
+                }
+            }
+            set {
+                switch controller {
+                case .user: user = newValue
+                case .memory: memory = newValue
+                }
             }
         }
     }
@@ -79,19 +111,19 @@ final class RunControl: Sendable {
         }
     }
 
-    func requestPause() {
+    func requestPause(_ controller: Controller) {
         state.change { state in
-            state.pauses += 1
+            state.pauses[controller] += 1
             setAttention(state)
         }
     }
 
-    /// - Returns: false where nobody had paused it.
+    /// - Returns: false where no such controller had paused it.
     @discardableResult
-    func resume() -> Bool {
+    func resume(_ controller: Controller) -> Bool {
         state.change { state in
-            guard state.pauses > 0 else { return false }
-            state.pauses -= 1
+            guard state.pauses[controller] > 0 else { return false }
+            state.pauses[controller] -= 1
             setAttention(state)
             return true
         }
@@ -140,7 +172,7 @@ final class RunControl: Sendable {
         state.wait(until: deadline) { $0.alive == 0 ? true : nil } ?? false
     }
 
-    var isPaused: Bool { state.withLock { $0.pauses > 0 } }
+    var isPaused: Bool { state.withLock { !$0.pauses.isEmpty } }
     var hasEnded: Bool { state.withLock { $0.ending != nil } }
     var started: MonotonicTime? { state.withLock { $0.started } }
 

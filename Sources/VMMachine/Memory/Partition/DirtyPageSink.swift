@@ -1,7 +1,7 @@
 import VMAddressSpace
 import VMRegions
 
-/// Takes what dirty logs of slots that go had.
+/// Takes what dirty logs and rings had, where nobody harvests them.
 protocol DirtyPageSink: Sendable {
     /// Marks pages as written: for each page of the range a bit, the first page in the lowest bit of the first word. Bits
     /// past the last page are 0.

@@ -24,19 +24,36 @@ final class DirtyRings: Sendable {
         /// - Throws: it stays stuck, whatever is tried.
         func isStuck(vcpu: Int) throws(KVMError) -> Bool {
             vainDrains += 1
-            guard vainDrains < 1000 else {
+            guard vainDrains < Self.drainLimit else {
                 throw .call(.resetDirtyRings, .noBufferSpace, about: "vCPU \(vcpu), whose ring is full of nothing")
             }
             return vainDrains > 2
         }
+
+        private static let drainLimit = 1000
     }
 
     private struct State {
         var rings: [Ring] = []
         /// Whether pages that were written are in no ring any more.
         var hasLostPages = false
+        /// How many entries were taken out, and not reset yet.
+        var pendingCount = 0
         /// Room for what is taken out.
         var ranges: [MemoryRange] = []
+
+        /// Resets what was taken out. Pages that are not all protected then count as lost.
+        mutating func reset(_ vm: borrowing VirtualMachine) throws(KVMError) {
+            guard pendingCount > 0 else { return }
+            do throws(KVMError) {
+                let reset = try vm.resetDirtyRings(count: pendingCount)
+                pendingCount -= reset.count
+                if !reset.isComplete { hasLostPages = true }
+            } catch {
+                hasLostPages = true
+                throw error
+            }
+        }
     }
 
     /// Held while pages are taken out, the rings are reset and the pages are marked. So whoever holds it, and then harvests the
@@ -82,24 +99,22 @@ final class DirtyRings: Sendable {
     ) throws(KVMError) {
         try state.withLock { (state) throws(KVMError) in
             state.ranges.removeAll(keepingCapacity: true)
-            var entryCount = 0
             for (number, ring) in state.rings.enumerated() where index == nil || index == number {
                 let batch = vm.takeDirtyPages(from: &ring.ring, into: &state.ranges)
                 ring.pageCount += UInt64(batch.pageCount)
-                entryCount += batch.entryCount
+                state.pendingCount += batch.entryCount
                 if !batch.isComplete { state.hasLostPages = true }
                 if batch.entryCount > 0 {
                     ring.vainDrains = 0
-                } else if index != nil, try ring.isStuck(vcpu: number) {
-                    entryCount += ring.ring.giveBackSome()
+                } else if index != nil, try ring.isStuck(vcpu: number), state.pendingCount == 0 {
+                    state.pendingCount += ring.ring.giveBackSome()
                     state.hasLostPages = true
                 }
             }
-            guard entryCount > 0 else { return }
+            guard state.pendingCount > 0 || state.hasLostPages else { return }
             // Marked after the reset: what is written up to it is not logged again, and must not be copied before it.
             defer { body(state.hasLostPages ? [.whole] : state.ranges) }
-            if try !vm.resetDirtyRings(count: entryCount) { state.hasLostPages = true }
+            try state.reset(vm)
         }
     }
-
 }

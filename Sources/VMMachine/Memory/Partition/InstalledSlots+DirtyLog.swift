@@ -25,13 +25,13 @@ extension InstalledSlots {
         let pages = try log.withUnsafeMutableBufferPointer { (room) throws(SlotFailure) in
             let words = UnsafeMutableBufferPointer(rebasing: room.prefix(count))
             try read(slot, into: words)
-            let pages = words.reduce(0) { $0 + $1.nonzeroBitCount }
+            let pages = UnsafeBufferPointer(words).setBitCount()
             if pages > 0 { dirtyPages.merge(UnsafeBufferPointer(words), of: slot.range) }
             // A slot that stays must not report the same pages again.
             if goesOn, method == .manual { try clear(slot, UnsafeBufferPointer(words)) }
             return pages
         }
-        table.withLock { $0.counters.pagesHarvested += UInt64(pages) }
+        table.withLock { $0.counters.pagesHarvested += pages }
     }
 
     /// Adds the slots in a range to a round, with what their logs or the rings have, which begin anew.
@@ -72,9 +72,9 @@ extension InstalledSlots {
     /// are kept out.
     /// - Throws: some slots have no log then.
     private mutating func protectAnew() throws(SlotFailure) {
-        try setFlags(isLogging: false) { _ throws(SlotFailure) in }
+        try setFlags(isLogging: false)
         do throws(SlotFailure) {
-            try setFlags(isLogging: true) { _ throws(SlotFailure) in }
+            try setFlags(isLogging: true)
         } catch {
             var failure = error
             failure.undo { () throws(SlotFailure) in throw error }
@@ -93,8 +93,11 @@ extension InstalledSlots {
 
     /// Starts a log anew for the pages that it had: in pieces, between which the guest's processors can have pages of theirs
     /// made writable.
-    private func clear(_ slot: MemorySlot, _ words: UnsafeBufferPointer<UInt64>) throws(SlotFailure) {
+    private mutating func clear(_ slot: MemorySlot, _ words: UnsafeBufferPointer<UInt64>) throws(SlotFailure) {
         guard let id = table.withLock({ $0.id(of: slot) }) else { return }
+        // Of logs that began full the kernel has not protected large pages, and does so here, but only while new logs
+        // would begin full as well.
+        if beganFull { try setProtection(.manualInitiallySet) }
         try words.forEachPiece(of: Self.clearedWordCount) { (firstWord, piece) throws(SlotFailure) in
             try SlotFailure.wrap(.clearDirtyLog, slot.range) { () throws(KVMError) in
                 try calls.clearDirtyLog(id, firstPage: UInt64(firstWord) << 6, words: piece)

@@ -13,12 +13,10 @@ extension InstalledSlots {
             case .log, .ring: try setProtection(.automatic)
             case .manual: try setProtection(isInitiallySet ? .manualInitiallySet : .manual)
             }
-            try setFlags(isLogging: true) { (slots) throws(SlotFailure) in
-                // What comes later is to begin clean.
-                if method == .manual, isInitiallySet { try slots.setProtection(.manual) }
-            }
+            beganFull = protection == .manualInitiallySet
+            try setFlags(isLogging: true)
         } catch {
-            if error.isUndone { self.method = nil }
+            if error.isUndone { (self.method, beganFull) = (nil, false) }
             throw error
         }
     }
@@ -28,8 +26,10 @@ extension InstalledSlots {
     mutating func stopLogging() throws(SlotFailure) {
         // Not to be begun anew: that would take as long as a harvest, and the guest a fault for each page.
         try harvest(layout.slots, goesOn: false)
-        try setFlags(isLogging: false) { _ throws(SlotFailure) in }
-        method = nil
+        try setFlags(isLogging: false)
+        // All pages were marked.
+        if method == .ring { calls.hasLostDirtyPages = false }
+        (method, beganFull) = (nil, false)
         log = []
     }
 
@@ -41,13 +41,13 @@ extension InstalledSlots {
             guard other.index(of: slot.loggingDirtyPages(isOn)) != nil else { continue }
             if !isOn { try harvest([slot], goesOn: false) }
             try setFlags(isLogging: isOn, of: slot)
+            // The guest may have written while it had no log.
+            if isOn { dirtyPages.markDirty([slot.range]) }
         }
     }
 
-    /// - Parameter finish: called at the end; where it throws, that is undone too.
-    mutating func setFlags(
-        isLogging isOn: Bool, finish: (inout InstalledSlots) throws(SlotFailure) -> Void
-    ) throws(SlotFailure) {
+    /// - Throws: nothing has changed then, unless the error says so.
+    func setFlags(isLogging isOn: Bool) throws(SlotFailure) {
         let slots = layout.slots
         var done = 0
         do throws(SlotFailure) {
@@ -55,7 +55,6 @@ extension InstalledSlots {
                 try setFlags(isLogging: isOn, of: slot)
                 done += 1
             }
-            try finish(&self)
         } catch {
             var failure = error
             for slot in slots[..<done].reversed() {
@@ -79,7 +78,7 @@ extension InstalledSlots {
         return true
     }
 
-    private mutating func setProtection(_ new: VirtualMachine.DirtyLogProtection) throws(SlotFailure) {
+    mutating func setProtection(_ new: VirtualMachine.DirtyLogProtection) throws(SlotFailure) {
         // A host that has no other way than the first does not know the call.
         guard new != protection else { return }
         try SlotFailure.wrap(.setProtection, nil) { () throws(KVMError) in try calls.setDirtyLogProtection(new) }

@@ -12,6 +12,8 @@ struct InstalledSlots: Sendable {
     var method: DirtyTrackingMethod?
     /// How the kernel was told to keep their logs.
     var protection = VirtualMachine.DirtyLogProtection.automatic
+    /// Whether logs began with all pages, none of which was protected.
+    var beganFull = false
     /// Room for a dirty log.
     var log: [UInt64] = []
 
@@ -109,7 +111,9 @@ struct InstalledSlots: Sendable {
         table.withLock { $0.counters.stepsUndone += 1 }
     }
 
-    private func add(_ slot: MemorySlot) throws(SlotFailure) {
+    private mutating func add(_ slot: MemorySlot) throws(SlotFailure) {
+        // What comes later begins clean.
+        if beganFull { try setProtection(.manual) }
         let id = try SlotFailure.wrap(.add, slot.range) { () throws(KVMError) in try calls.addMemorySlot(slot) }
         table.withLock { $0.insert(slot, id) }
     }
