@@ -18,7 +18,7 @@ let package = Package(
             name: "VMMBench",
             dependencies: [
                 "BenchmarkSupport", "CAllocationCounter", "CBaseline", vmm("VMAddressSpace"), vmm("VMBoot"),
-                vmm("VMDevices"), vmm("VMMachine"), vmm("VMMemory"), vmm("VMRegions"),
+                vmm("VMDevices"), vmm("VMDirtyTracking"), vmm("VMMachine"), vmm("VMMemory"), vmm("VMRegions"),
             ]),
 
         // What the memory layer is compared with.
@@ -28,7 +28,7 @@ let package = Package(
             name: "MemoryBench",
             dependencies: [
                 "BenchmarkSupport", "CMeasuring", "CMemoryBaseline", vmm("VMAddressSpace"), vmm("VMDirtyBitmap"),
-                vmm("VMMemory"), vmm("VMRegions"),
+                vmm("VMDirtyTracking"), vmm("VMMemory"), vmm("VMRegions"),
             ]),
     ],
     swiftLanguageModes: [.v6],

@@ -101,12 +101,14 @@ static void create_vm(struct baseline_machine *machine, int kvm) {
     };
     KVM_CALL(machine->vm, KVM_SET_USER_MEMORY_REGION, &slot);
     if (machine->has_irqchip) KVM_CALL(machine->vm, KVM_CREATE_IRQCHIP, 0);
+    if (machine->ring_size) enable_ring(machine);
 }
 
 static void create_vcpu(struct baseline_machine *machine, struct kvm_cpuid2 *cpuid, bool has_deadline_timer) {
     machine->vcpu = KVM_CALL(machine->vm, KVM_CREATE_VCPU, 0);
     machine->run = mmap(NULL, machine->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, machine->vcpu, 0);
     if (machine->run == MAP_FAILED) fail("mmap of kvm_run");
+    if (machine->ring_size) map_ring(machine);
     adapt_cpuid(cpuid, machine->has_irqchip, has_deadline_timer);
     KVM_CALL(machine->vcpu, KVM_SET_CPUID2, cpuid);
     if (!machine->has_irqchip) {
@@ -131,6 +133,7 @@ struct baseline_machine *baseline_create(const struct baseline_guest *guest, bas
     if (!machine) fail("calloc");
     machine->memory_size = guest->memory_size;
     machine->has_irqchip = guest->has_irqchip;
+    machine->ring_size = guest->ring_size;
     machine->console = console;
     machine->context = context;
 
@@ -157,6 +160,7 @@ struct baseline_machine *baseline_create(const struct baseline_guest *guest, bas
 }
 
 void baseline_destroy(struct baseline_machine *machine) {
+    end_dirty(machine);
     pthread_cond_destroy(&machine->changed);
     pthread_mutex_destroy(&machine->lock);
     munmap(machine->run, machine->run_size);

@@ -26,7 +26,24 @@ struct baseline_machine {
     pthread_cond_t changed;
     bool has_ended; /* guarded by `lock` */
     int status;     /* written before `has_ended` is set */
+
+    enum baseline_dirty_method method;
+    uint64_t *dirty_words; /* of all pages; NULL before the log has begun for the first time */
+    struct kvm_dirty_gfn *ring;
+    uint32_t ring_size; /* entries; 0 for no ring */
+    uint32_t ring_position;
+    bool has_store_thread;
+    bool is_to_run; /* that thread; guarded by `lock` */
 };
+
+/* Gives the VM a ring, which has to be before it has a vCPU. */
+void enable_ring(struct baseline_machine *machine);
+
+/* Maps the vCPU's. */
+void map_ring(struct baseline_machine *machine);
+
+/* Ends what `dirty.c` has begun. */
+void end_dirty(struct baseline_machine *machine);
 
 /* The entry state that loading a guest results in. */
 struct entry_state {

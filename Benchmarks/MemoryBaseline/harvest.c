@@ -41,3 +41,24 @@ size_t baseline_bitmap_harvest_runs(struct baseline_bitmap *bitmap, struct basel
     }
     return count;
 }
+
+struct baseline_found baseline_word_runs(const uint64_t *words, size_t count) {
+    struct baseline_found found = {0};
+    uint64_t end = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        uint64_t bits = words[i];
+        while (bits != 0) {
+            uint64_t low = (uint64_t)__builtin_ctzll(bits);
+            uint64_t after = ~(bits >> low);
+            uint64_t length = after == 0 ? 64 : (uint64_t)__builtin_ctzll(after);
+            uint64_t first = i * 64 + low;
+
+            found.runs += found.pages == 0 || first != end;
+            found.pages += length;
+            end = first + length;
+            bits = low + length == 64 ? 0 : bits & ~UINT64_C(0) << (low + length);
+        }
+    }
+    return found;
+}

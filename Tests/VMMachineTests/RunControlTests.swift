@@ -35,18 +35,18 @@ struct RunControlTests {
         let turns = TurnCounter()
         #expect(control.begin(threads: 3))
         start(3, control, turns: turns)
-        control.requestPause()
-        control.requestPause()
+        control.requestPause(.user)
+        control.requestPause(.user)
         #expect(control.waitUntilParked(until: soon) == .awake)
         let parked = turns.value
         usleep(2000)
         #expect(turns.value == parked)
-        #expect(control.resume())
+        #expect(control.resume(.user))
         usleep(2000)
         #expect(turns.value == parked)
-        #expect(control.resume())
+        #expect(control.resume(.user))
         while turns.value == parked { usleep(100) }
-        #expect(!control.resume())
+        #expect(!control.resume(.user))
         control.end(.outcome(.stopped))
         #expect(control.waitUntilAllEnded(until: soon))
     }
@@ -66,7 +66,7 @@ struct RunControlTests {
         let turns = TurnCounter()
         #expect(control.begin(threads: 2))
         start(2, control, turns: turns)
-        control.requestPause()
+        control.requestPause(.user)
         _ = control.waitUntilParked(until: soon)
         let parked = turns.value
         control.end(.outcome(.stopped))
@@ -84,7 +84,7 @@ struct RunControlTests {
         let turns = TurnCounter()
         #expect(control.begin(threads: sleeps.count))
         for sleep in sleeps { start(1, control, turns: turns, sleep: sleep) }
-        control.requestPause()
+        control.requestPause(.user)
         #expect(control.waitUntilParked(until: soon) == lightest)
         control.end(.outcome(.stopped))
         #expect(control.waitUntilAllEnded(until: soon))
@@ -97,9 +97,9 @@ struct RunControlTests {
         start(2, control, turns: turns)
         try onThreads(4) { _ in
             for _ in 0..<200 {
-                control.requestPause()
+                control.requestPause(.user)
                 _ = control.waitUntilStandstill(until: soon)
-                control.resume()
+                control.resume(.user)
             }
         }
         #expect(!control.isPaused)
@@ -126,7 +126,7 @@ struct RunControlTests {
         let control = RunControl()
         #expect(control.begin(threads: 1))
         control.setLookedAt(true)
-        #expect(!control.resume())
+        #expect(!control.resume(.user))
         #expect(control.needsAttention)
         control.setLookedAt(false)
         #expect(!control.needsAttention)
@@ -134,9 +134,9 @@ struct RunControlTests {
 
     @Test func pausingBeforeTheStartReturnsAtOnce() {
         let control = RunControl()
-        control.requestPause()
+        control.requestPause(.user)
         #expect(control.waitUntilStandstill(until: soon))
-        PauseGate(control).pause()
+        PauseGate(control).pause(.user)
     }
 
     @Test func aPauseWaitsForThoseWhoHaveNotHeardOfTheEnd() {
@@ -148,7 +148,7 @@ struct RunControlTests {
         control.threadEnded()
         let returned = SharedNumber()
         let pausing = TestThread {
-            gate.pause()
+            gate.pause(.user)
             returned.add(1)
         }
         usleep(50_000)
@@ -165,5 +165,15 @@ struct RunControlTests {
         control.end(.outcome(.poweredOff))
         #expect(control.waitUntilParked(until: .now) == .awake)
         #expect(!control.waitUntilStandstill(until: .now))
+    }
+
+    @Test func aResumeLetsGoOfNothingThatAChangeOfMemoryHolds() {
+        let control = RunControl()
+        control.requestPause(.memory)
+        #expect(!control.resume(.user))
+        #expect(control.isPaused && control.needsAttention)
+        control.requestPause(.user)
+        #expect(control.resume(.memory) && control.isPaused)
+        #expect(control.resume(.user) && !control.isPaused)
     }
 }

@@ -17,6 +17,7 @@ struct baseline_guest {
     const char *command_line;
     uint64_t memory_size; /* bytes, at most 3 GiB */
     bool has_irqchip;     /* in the kernel; otherwise there is none */
+    uint32_t ring_size;   /* entries of the dirty ring; 0 for none */
 };
 
 /* Takes a byte that the guest sent to its serial port, on the vCPU's thread. */
@@ -51,5 +52,27 @@ struct baseline_slots *baseline_slots_create(void);
 void baseline_slots_add(struct baseline_slots *slots, uint32_t number, struct baseline_slot slot);
 void baseline_slots_remove(struct baseline_slots *slots, uint32_t number, struct baseline_slot slot);
 void baseline_slots_destroy(struct baseline_slots *slots);
+
+/* ---- dirty.c: which pages the guest has written, of memory that is one slot, by the bare calls ---- */
+
+/* The guest's, from its address 0 on. */
+uint8_t *baseline_memory(struct baseline_machine *machine);
+
+/* Runs the vCPU on a thread of its own until the guest has stored where there is no memory. */
+void baseline_start_to_store(struct baseline_machine *machine);
+void baseline_wait_for_store(struct baseline_machine *machine);
+
+enum baseline_dirty_method { BASELINE_LOG, BASELINE_MANUAL, BASELINE_RING };
+
+/* Begins to log. With BASELINE_MANUAL all pages are in the log at first. */
+void baseline_dirty_start(struct baseline_machine *machine, enum baseline_dirty_method method);
+void baseline_dirty_stop(struct baseline_machine *machine);
+
+/* Takes the pages that were written since the last time into the machine's bitmap, and has them logged anew. With
+ * BASELINE_RING, it adds them to those that it has taken out already because the ring was full. */
+void baseline_dirty_harvest(struct baseline_machine *machine);
+
+/* How many pages the bitmap has. It is empty afterwards. */
+uint64_t baseline_dirty_take_count(struct baseline_machine *machine);
 
 #endif

@@ -50,6 +50,14 @@ struct baseline_run {
 /* Takes all marks as runs into a buffer of `capacity` runs, which must suffice. Returns how many runs there are. */
 size_t baseline_bitmap_harvest_runs(struct baseline_bitmap *bitmap, struct baseline_run *runs, size_t capacity);
 
+struct baseline_found {
+    uint64_t runs;
+    uint64_t pages;
+};
+
+/* Goes through the runs of set bits in words that nobody else changes. */
+struct baseline_found baseline_word_runs(const uint64_t *words, size_t count);
+
 /* ---- map.c: regions in ascending order, found by bisection ---- */
 
 struct baseline_map;

@@ -7,6 +7,9 @@ enum VMMBench {
     static func main() {
         do {
             let arguments = try Arguments(CommandLine.arguments.dropFirst())
+            if arguments.comparesMethods {
+                return try MethodsReport.show(arguments.inputs, json: arguments.json, chart: arguments.chart)
+            }
             if !arguments.json { Output.show(Table.header) }
             for benchmark in arguments.cases { try run(benchmark, arguments) }
         } catch let error as BenchmarkError {
@@ -34,6 +37,10 @@ private struct Arguments {
     var inputs = Inputs()
     var json = false
     var cases = Case.all
+    /// Whether the methods of dirty tracking are to be compared, instead.
+    var comparesMethods = false
+    /// The file for the chart of that.
+    var chart: String?
 
     private static var paths: [String: WritableKeyPath<Inputs, String>] {
         [
@@ -50,13 +57,19 @@ private struct Arguments {
             } else if let path = Self.paths[argument] {
                 guard let value = iterator.next() else { throw BenchmarkError("\(argument) needs a path") }
                 inputs[keyPath: path] = value
+            } else if argument == "--chart" {
+                chart = iterator.next()
+                guard chart != nil else { throw BenchmarkError("--chart needs a path") }
+            } else if argument == MethodsReport.name {
+                comparesMethods = true
             } else {
                 cases = Case.all.filter { $0.name == argument }
                 guard !cases.isEmpty else {
-                    let names = Case.all.map(\.name).joined(separator: ", ")
+                    let names = (Case.all.map(\.name) + [MethodsReport.name]).joined(separator: ", ")
                     throw BenchmarkError("there is no case \(argument); there are \(names)")
                 }
             }
         }
+        guard chart == nil || comparesMethods else { throw BenchmarkError("--chart goes with \(MethodsReport.name)") }
     }
 }

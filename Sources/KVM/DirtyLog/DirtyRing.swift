@@ -82,9 +82,23 @@ public struct DirtyRing: ~Copyable, @unchecked Sendable {
     /// Gives back the entries that the kernel has passed over, if it has filled in one after them.
     /// - Returns: how many.
     private mutating func skip(upTo limit: Int) -> Int {
-        guard let count = (0..<limit).first(where: { ckvm_dirty_gfn_is_dirty(entry($0)) != 0 }) else { return 0 }
+        // The first is looked at again, for it is filled in before those after it: a vCPU may just have gone on.
+        guard let count = (0..<limit).first(where: { ckvm_dirty_gfn_is_dirty(entry($0)) != 0 }), count > 0,
+            ckvm_dirty_gfn_is_dirty(entry(0)) == 0
+        else { return 0 }
         for index in 0..<count { ckvm_dirty_gfn_give_back(entry(index)) }
         position &+= UInt32(count)
+        return count
+    }
+
+    /// Gives entries back that nothing is in, of a ring that the kernel takes for full all the same: it ran over by so much that
+    /// it is nearly a round ahead. The kernel has then more than a quarter of the entries to be reset.
+    /// - Returns: how many there are to be reset.
+    public mutating func giveBackSome() -> Int {
+        let count = entryCount / 4
+        for index in 0..<count { ckvm_dirty_gfn_give_back(entry(index)) }
+        position &+= UInt32(count)
+        hasOverflowed = true
         return count
     }
 

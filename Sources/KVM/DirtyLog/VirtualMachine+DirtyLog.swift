@@ -11,7 +11,8 @@ extension VirtualMachine {
         case automatic
         /// `getDirtyLog` only looks; `clearDirtyLog` starts the log anew, by ranges.
         case manual
-        /// The same, and a log starts with every page dirty: none has to be protected until it is cleared.
+        /// The same, and a log starts with every page dirty: none has to be protected until it is cleared. Needs
+        /// `KVMSystem.canSetDirtyLogsInitially`.
         case manualInitiallySet
     }
 
@@ -95,5 +96,12 @@ extension VirtualMachine {
             }
             try body(slot)
         }
+    }
+}
+
+extension KVMSystem {
+    /// Whether the host has `DirtyLogProtection.manualInitiallySet`: the capability's value says which options there are.
+    public var canSetDirtyLogsInitially: Bool {
+        value(of: .manualDirtyLogProtect) & Int(KVM_DIRTY_LOG_INITIALLY_SET) != 0
     }
 }

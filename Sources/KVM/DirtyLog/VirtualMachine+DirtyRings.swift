@@ -6,8 +6,10 @@ import VMHost
 /// Dirty rings: one for each vCPU, instead of bitmaps for slots (KVM API document, section 8.29).
 extension VirtualMachine {
     /// Makes the VM log dirty pages to rings. Only before it has vCPUs, and for good: it has no bitmaps then.
-    /// - Parameter entryCount: of each ring: a power of two, from `DirtyRing.minimumEntryCount` up to what the host's
-    ///   `KVMSystem.maximumDirtyRingEntryCount` says.
+    /// - Parameters:
+    ///   - entryCount: of each ring: a power of two, from `DirtyRing.minimumEntryCount` up to what the host's
+    ///     `KVMSystem.maximumDirtyRingEntryCount` says.
+    ///   - hasAcquireRelease: whether the host has `Capability.dirtyRingAcquireRelease`, the newer name.
     public func enableDirtyRings(entryCount: Int, hasAcquireRelease: Bool) throws(KVMError) {
         let (byteCount, overflow) = UInt64(clamping: entryCount).multipliedReportingOverflow(
             by: UInt64(DirtyRing.entrySize))
@@ -32,10 +34,11 @@ extension VirtualMachine {
     /// Has the pages that were taken out of rings protected against writing, so that they are logged anew, and makes room
     /// for others. Any thread may; one call is made after another.
     /// - Parameter count: how many entries are to be reset, those of all rings together.
-    /// - Returns: false where pages may have been left writable, so that writes to them are not logged: as after
-    ///   `DirtyRing.Batch.isComplete`.
-    /// - Throws: `KVMError.call`; some may not have been reset then.
-    public func resetDirtyRings(count: Int) throws(KVMError) -> Bool {
+    /// - Returns: how many were reset; and whether all pages of theirs are certain to be protected. Otherwise, writes to some
+    ///   may not be logged: as after `DirtyRing.Batch.isComplete`. (What stops a process at the very end of a call, and
+    ///   cannot be blocked, is not noticed.)
+    /// - Throws: `KVMError.call`; some may have been reset then.
+    public func resetDirtyRings(count: Int) throws(KVMError) -> (count: Int, isComplete: Bool) {
         var rest = count
         var calls = 0
         while rest > 0, calls < Self.resetCallLimit {
@@ -50,7 +53,7 @@ extension VirtualMachine {
                 continue
             }
         }
-        return calls <= 1 && rest == 0
+        return (count - rest, calls <= 1 && rest == 0)
     }
 
     /// How often to try; what cannot be blocked, such as being stopped, does not come as often.
@@ -72,7 +75,7 @@ private struct DirtyRangeCollector {
     private var pages: Range<UInt64> = 0..<0
 
     mutating func add(_ page: UInt64, of id: MemorySlotID, _ table: MemorySlotTable, to ranges: inout [MemoryRange]) {
-        if id == self.id, page == pages.upperBound {
+        if id == self.id, page == pages.upperBound, page != .max {
             pages = pages.lowerBound..<(page &+ 1)
             return
         }

@@ -2,13 +2,16 @@ import KVM
 
 /// What a host, or a machine made on it, has for tracking dirty pages.
 public struct DirtyTrackingSupport: Hashable, Sendable {
-    /// Whether logs can be cleared by hand.
+    /// Whether logs can be cleared by hand (Linux 5.2).
     public var hasManualProtection: Bool
+    /// Whether such logs can begin with all pages (Linux 5.7).
+    public var hasInitiallySet: Bool
     /// How many entries a ring can have at most; 0 where there are none.
     public var maximumRingEntryCount: Int
 
-    public init(hasManualProtection: Bool, maximumRingEntryCount: Int) {
+    public init(hasManualProtection: Bool, hasInitiallySet: Bool, maximumRingEntryCount: Int) {
         self.hasManualProtection = hasManualProtection
+        self.hasInitiallySet = hasInitiallySet
         self.maximumRingEntryCount = maximumRingEntryCount
     }
 
@@ -16,6 +19,7 @@ public struct DirtyTrackingSupport: Hashable, Sendable {
     public init(_ system: borrowing KVMSystem) {
         self.init(
             hasManualProtection: system.has(.manualDirtyLogProtect),
+            hasInitiallySet: system.canSetDirtyLogsInitially,
             maximumRingEntryCount: system.maximumDirtyRingEntryCount)
     }
 

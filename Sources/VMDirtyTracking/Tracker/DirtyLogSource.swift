@@ -19,8 +19,8 @@ package protocol DirtyLogSource: AnyObject, Sendable {
     /// - Throws: it goes on then.
     func stopLogging() throws(PartitionError)
 
-    /// Adds all memory to a round, with what the kernel's log has of it, which begins anew; then finishes the round, before
-    /// anything of the memory can change. Logs that are not by slots are handed over to the regions' bitmaps instead.
+    /// Adds all memory to a round, with what the kernel's logs or rings have of it, which begin anew; then finishes the round,
+    /// before anything of the memory can change.
     /// - Parameter range: what is wanted; nil for all. Of slots that are in it only in part, the log may have begun anew for
     ///   all of their pages, if they are all in the round.
     /// - Throws: the round then has what was taken so far, and is not finished.

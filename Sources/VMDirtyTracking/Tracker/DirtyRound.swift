@@ -30,6 +30,17 @@ public struct DirtyRound: ~Copyable, Sendable {
     /// Empty.
     public init() {}
 
+    /// Pages that were found otherwise, such as by another host's monitor. Putting them back only forgets them.
+    /// - Parameter words: a bit for each page of the range, the first in the lowest bit of the first. Words that are missing
+    ///   are 0; bits past the last page are ignored.
+    public init(_ words: [UInt64], of range: MemoryRange) {
+        append(range) { room in
+            for index in room.indices { room[index] = index < words.count ? words[index] : 0 }
+            room[room.count - 1] &= ~0 >> ((0 &- range.pageCount) & 63)
+        }
+        finish(nil)
+    }
+
     /// How many bytes the pages have.
     public var byteCount: UInt64 { pageCount << PageSize.size4K.shift }
 
@@ -70,6 +81,7 @@ public struct DirtyRound: ~Copyable, Sendable {
         wordCount = 0
         pageCount = 0
         map = nil
+        bitmaps = nil
     }
 
     private borrowing func putBack(_ piece: DirtyPiece) {
@@ -116,6 +128,26 @@ extension DirtyRound {
         guard let piece = pieces.last else { return }
         try words.withUnsafeBufferPointer { (words) throws(Failure) in
             try body(UnsafeBufferPointer(rebasing: words[piece.words]))
+        }
+    }
+
+    /// Adds pages that a ring had, of the memory that was added.
+    /// - Parameter others: called with those that are not in one piece of it.
+    package mutating func add(_ ranges: [MemoryRange], _ others: (MemoryRange) -> Void) {
+        words.withUnsafeMutableBufferPointer { words in
+            var last = 0
+            for range in ranges {
+                // Of the same slot, mostly, as the pages before.
+                if !pieces.indices.contains(last) || !pieces[last].range.contains(range) {
+                    last = pieces.firstIndex { $0.range.contains(range) } ?? pieces.endIndex
+                }
+                guard last < pieces.endIndex, let bits = pieces[last].bits(of: range) else {
+                    others(range)
+                    continue
+                }
+                let first = UInt64(pieces[last].firstWord) << 6
+                words.setBits((first + bits.lowerBound)...(first + bits.upperBound - 1))
+            }
         }
     }
 

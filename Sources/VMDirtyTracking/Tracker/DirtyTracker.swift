@@ -14,8 +14,9 @@ import VMRegions
 /// ```
 ///
 /// # What a harvest says
-/// - Each page that was written before it began, and since it was last reported, is in it; with
-///   `DirtyTrackingMethod.ring`, the vCPUs leave the guest for a moment to make that so.
+/// - Each page that was written while the machine stood still or before, and since it was last reported, is in it. While the
+///   guest runs, processors that log pages by themselves can hold some hundreds back for the next harvest; with
+///   `DirtyTrackingMethod.ring` none, as the vCPUs stand still while the rings are read.
 /// - Every write is in what is copied of a page after the harvest, or the page is in a later one: the log begins anew before
 ///   the harvest returns. Clear, then copy.
 /// - Nothing is lost by failing. A harvest that throws leaves every page to the next, and `DirtyRound.putBack()` does so
@@ -25,7 +26,8 @@ import VMRegions
 ///   the one where it was written by the guest, and at any one of them where it was by the monitor. Whoever copies pages
 ///   while regions change has to keep the two apart.
 ///
-/// Threads: any but those of vCPUs; one call is made after another. It can be kept when its machine is gone.
+/// Threads: any but those of vCPUs; one call is made after another. It can be used when its machine is gone, whose memory it
+/// keeps, to no avail: calls say `machineGone`.
 public final class DirtyTracker: Sendable {
     /// How the machine was made.
     public enum Setup: Hashable, Sendable {
@@ -66,7 +68,8 @@ public final class DirtyTracker: Sendable {
     /// What it is tracked by; nil while it is not.
     public var method: DirtyTrackingMethod? { current.withLock(\.self) }
 
-    /// How many pages each vCPU was found to have written since the machine was made; nil where only `ring` could tell.
+    /// How many pages each vCPU was found to have written since the machine was made; nil where only `ring` could tell, and
+    /// once the machine is gone.
     public var dirtyPageCounts: [UInt64]? { source.dirtyPageCounts }
 
     /// Begins to track, while the guest runs or before.
@@ -80,8 +83,9 @@ public final class DirtyTracker: Sendable {
             let method = try checked(method)
             guard !source.isGone else { throw .machineGone }
             try DirtyTrackingError.wrap { () throws(PartitionError) in
-                try source.startLogging(method, isInitiallySet: baseline == .dirty)
+                try source.startLogging(method, isInitiallySet: baseline == .dirty && support.hasInitiallySet)
             }
+            guard !source.isGone else { throw .machineGone }
             switch baseline {
             case .clean: bitmaps.map.clearDirtyPages(of: .whole)
             case .dirty: bitmaps.map.markDirty(.whole)
@@ -119,6 +123,10 @@ public final class DirtyTracker: Sendable {
                 round.putBack()
                 throw .partition(error)
             }
+            guard !source.isGone else {
+                round.putBack()
+                throw .machineGone
+            }
             round.duration = .now - began
         }
     }
@@ -126,7 +134,7 @@ public final class DirtyTracker: Sendable {
     private func checked(_ method: DirtyTrackingMethod?) throws(DirtyTrackingError) -> DirtyTrackingMethod {
         guard let preferred = methods.first else { throw .switchedOff }
         let method = method ?? preferred
-        guard (method == .ring) == (setup == .rings) else { throw .fixed(method, hasRings: setup == .rings) }
+        guard (method == .ring) == (setup == .rings) else { throw .fixed(method) }
         guard support.has(method) else { throw .unsupported(method, use: preferred) }
         return method
     }

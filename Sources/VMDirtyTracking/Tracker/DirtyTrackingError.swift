@@ -5,7 +5,7 @@ public enum DirtyTrackingError: Error, CustomStringConvertible {
     /// The host's KVM lacks the method.
     case unsupported(DirtyTrackingMethod, use: DirtyTrackingMethod)
     /// The machine was made with rings, which exclude the other methods, or without, and then cannot have them.
-    case fixed(DirtyTrackingMethod, hasRings: Bool)
+    case fixed(DirtyTrackingMethod)
     /// The machine was made not to be tracked.
     case switchedOff
     /// It is tracked already; one user at a time harvests.
@@ -21,10 +21,10 @@ public enum DirtyTrackingError: Error, CustomStringConvertible {
         switch self {
         case .unsupported(let method, let other):
             "the host's KVM cannot track dirty pages by \"\(method.rawValue)\"; use \"\(other.rawValue)\""
-        case .fixed(.ring, _):
+        case .fixed(.ring):
             "the machine was made without dirty rings, which it has to have from the start; "
-                + "make it with dirty tracking by \"ring\", or use \"manual\" or \"log\""
-        case .fixed(let method, _):
+                + "make it with dirty tracking by \"ring\", or use another method"
+        case .fixed(let method):
             "the machine was made with dirty rings, which exclude \"\(method.rawValue)\"; use \"ring\""
         case .switchedOff: "the machine was made with dirty tracking off"
         case .alreadyTracking(let method):

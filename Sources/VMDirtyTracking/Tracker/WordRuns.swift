@@ -45,9 +45,9 @@ struct WordRuns: IteratorProtocol {
 extension UnsafeBufferPointer<UInt64> {
     /// The index of the first word at or after one that has bits; `count` where there is none. Eight words at a time.
     @inlinable
-    func firstNonzero(from start: Int) -> Int {
+    package func firstNonzero(from start: Int) -> Int {
         var index = start
-        while index &+ 8 <= count, eightWords(at: index) == .zero { index &+= 8 }
+        while index &+ 8 <= count, !hasBits(inEightWordsAt: index) { index &+= 8 }
         while index < count, self[index] == 0 { index &+= 1 }
         return index
     }
@@ -56,24 +56,32 @@ extension UnsafeBufferPointer<UInt64> {
     @inlinable
     func firstNotFull(from start: Int) -> Int {
         var index = start
-        while index &+ 8 <= count, eightWords(at: index) == SIMD8(repeating: ~0) { index &+= 8 }
+        while index &+ 8 <= count, hasAllBits(inEightWordsAt: index) { index &+= 8 }
         while index < count, self[index] == ~0 { index &+= 1 }
         return index
     }
 
-    /// How many bits are set.
-    func setBitCount() -> UInt64 {
+    /// How many bits are set. Without an instruction of the processor for it: there are processors without.
+    package func setBitCount() -> UInt64 {
         var total: UInt64 = 0
+        // In each byte a count, to which eight words at a time add up to 8.
+        var counts = SIMD8<UInt64>.zero
+        var room = 31
         var index = 0
         while index &+ 8 <= count {
-            let eight = eightWords(at: index)
-            if eight == SIMD8(repeating: ~0) {
+            defer { index &+= 8 }
+            guard hasBits(inEightWordsAt: index) else { continue }
+            if self[index] == ~0, hasAllBits(inEightWordsAt: index) {
                 total &+= 512
-            } else if eight != .zero {
-                for lane in 0..<8 { total &+= UInt64(truncatingIfNeeded: eight[lane].nonzeroBitCount) }
+                continue
             }
-            index &+= 8
+            counts &+= eightWords(at: index).setBitCountsOfBytes
+            room &-= 1
+            guard room == 0 else { continue }
+            total &+= counts.sumOfBytes
+            (counts, room) = (.zero, 31)
         }
+        total &+= counts.sumOfBytes
         while index < count {
             total &+= UInt64(truncatingIfNeeded: self[index].nonzeroBitCount)
             index &+= 1
@@ -94,8 +102,54 @@ extension UnsafeBufferPointer<UInt64> {
 
     @inlinable
     @inline(__always)
-    func eightWords(at index: Int) -> SIMD8<UInt64> {
+    func hasBits(inEightWordsAt index: Int) -> Bool {
+        let low = (self[index] | self[index &+ 1]) | (self[index &+ 2] | self[index &+ 3])
+        let high = (self[index &+ 4] | self[index &+ 5]) | (self[index &+ 6] | self[index &+ 7])
+        return low | high != 0
+    }
+
+    @inlinable
+    @inline(__always)
+    func hasAllBits(inEightWordsAt index: Int) -> Bool {
+        let low = (self[index] & self[index &+ 1]) & (self[index &+ 2] & self[index &+ 3])
+        let high = (self[index &+ 4] & self[index &+ 5]) & (self[index &+ 6] & self[index &+ 7])
+        return low & high == ~0
+    }
+
+    private func eightWords(at index: Int) -> SIMD8<UInt64> {
         // SAFETY: the caller has checked that there are eight from `index` on; words have no stricter alignment here.
         UnsafeRawPointer(baseAddress.unsafelyUnwrapped + index).loadUnaligned(as: SIMD8<UInt64>.self)
+    }
+}
+
+extension UnsafeMutableBufferPointer<UInt64> {
+    /// Sets some bits, all of which are there.
+    func setBits(_ bits: ClosedRange<UInt64>) {
+        let (first, last) = (Int(bits.lowerBound >> 6), Int(bits.upperBound >> 6))
+        let head: UInt64 = ~0 << (bits.lowerBound & 63)
+        let tail: UInt64 = ~0 >> (63 - bits.upperBound & 63)
+        guard first < last else {
+            self[first] |= head & tail
+            return
+        }
+        self[first] |= head
+        self[(first + 1)..<last].update(repeating: ~0)
+        self[last] |= tail
+    }
+}
+
+extension SIMD8<UInt64> {
+    /// In each byte, how many of its bits are set.
+    fileprivate var setBitCountsOfBytes: Self {
+        let pairs = self &- (self &>> 1 & 0x5555_5555_5555_5555)
+        let fours = pairs & 0x3333_3333_3333_3333 &+ (pairs &>> 2 & 0x3333_3333_3333_3333)
+        return (fours &+ fours &>> 4) & 0x0f0f_0f0f_0f0f_0f0f
+    }
+
+    /// The sum of all bytes.
+    fileprivate var sumOfBytes: UInt64 {
+        // Of 16 bits each, which are enough for the sum of 64 bytes.
+        let sums = (self & 0x00ff_00ff_00ff_00ff &+ (self &>> 8 & 0x00ff_00ff_00ff_00ff)).wrappedSum()
+        return (sums &* 0x0001_0001_0001_0001) &>> 48
     }
 }

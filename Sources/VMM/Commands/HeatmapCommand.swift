@@ -44,7 +44,7 @@ struct HeatmapCommand: ParsableCommand {
             throw Failure(.usage, "nowhere to draw to; name a file with --output, or use --live")
         }
         let format = try output.map { path throws(Failure) in try PictureFormat(path: path) }
-        let file: OutputFile? = if let output { try OutputFile(output, label: "--output") } else { nil }
+        var file: OutputFile? = if let output { try OutputFile(output, label: "--output") } else { nil }
         let guest = try GuestRun(try options.makeConfiguration()) { _ in DroppedOutput() }
         var session = try HeatmapSession(guest.machine, interval: (interval ?? defaultInterval).duration)
         let display = live ? LiveHeatmap(session.axis) : nil

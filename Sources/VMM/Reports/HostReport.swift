@@ -1,5 +1,6 @@
 import Glibc
 import KVM
+import VMDirtyTracking
 import VMMachine
 
 /// What `vmm info` prints.
@@ -19,6 +20,10 @@ struct HostReport: Encodable {
         let irqchipModes: [String]
         let defaultIRQChip: String
         let timer: Bool
+        let dirtyTrackingMethods: [String]
+        let defaultDirtyTracking: String
+        /// Entries; 0 without rings.
+        let largestDirtyRing: Int
         let largestCPUCount: Int
         let largestMemory: String
         let addressesInCrashReports: Bool
@@ -74,6 +79,10 @@ extension HostReport.Choices {
         irqchipModes = modes.map(\.rawValue)
         defaultIRQChip = MachineConfiguration(guest: "").irqchip.rawValue
         timer = system.has(.pit)
+        let tracking = DirtyTrackingSupport(system)
+        dirtyTrackingMethods = tracking.methods.map(\.rawValue)
+        defaultDirtyTracking = dirtyTrackingMethods[0]
+        largestDirtyRing = tracking.maximumRingEntryCount
         largestCPUCount = MachineConfiguration.largestCPUCount(on: system)
         let largest = RAMLayout.largestSize(physicalAddressBits: physicalAddressBits)
         largestMemory = "\(largest >> 30)G"
@@ -91,6 +100,8 @@ extension HostReport: CustomStringConvertible {
             "irqchip        \(choices.irqchipModes.joined(separator: ", ")); \(choices.defaultIRQChip) unless told "
                 + "otherwise",
             "8254 timer     \(choices.timer ? "with --pit" : "not available")",
+            "dirty pages    by \(choices.dirtyTrackingMethods.joined(separator: ", ")); \(choices.defaultDirtyTracking) unless "
+                + "told otherwise" + (choices.largestDirtyRing > 0 ? "; rings up to \(choices.largestDirtyRing)" : ""),
             "",
             "Capabilities (* required):",
         ]

@@ -13,7 +13,7 @@ struct SampledRun {
     /// Starts the machine, and calls `sample` after each interval and at the end: on the calling thread, while the guest runs.
     /// Where it throws, the guest is stopped.
     /// - Parameter sample: gets the time since the start.
-    /// - Returns: how the guest ended; nil where the time was over, or somebody asked for the end.
+    /// - Returns: how the guest ended; nil where the time was over.
     func run(
         _ sample: (Duration) throws(Failure) -> Void
     ) throws(Failure) -> Outcome? {

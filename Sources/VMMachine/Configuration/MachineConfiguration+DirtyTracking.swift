@@ -13,10 +13,11 @@ extension MachineConfiguration {
                 "there are no dirty rings with dirty tracking by \(dirtyTracking.rawValue); "
                     + "they come with ring")
         }
-        guard size.nonzeroBitCount == 1, size >= DirtyRing.minimumEntryCount else {
+        guard size.nonzeroBitCount == 1, DirtyRing.minimumEntryCount...DirtyRing.maximumEntryCount ~= size else {
             throw .configuration(
                 key: .dirtyRingSize,
-                "\(size) entries are no power of two from \(DirtyRing.minimumEntryCount) up")
+                "\(size) entries are no power of two from \(DirtyRing.minimumEntryCount) to \(DirtyRing.maximumEntryCount)"
+            )
         }
     }
 

@@ -45,14 +45,14 @@ extension Machine {
     /// Makes every vCPU stand still, and returns when all do, or have left the guest for good because the run has ended.
     /// Each call needs one `resume()`. A vCPU that is in a write to the console runs until that write is done.
     public func pause() {
-        gate.pause()
+        gate.pause(.user)
     }
 
     /// Lets the vCPUs go on once nobody else has paused them.
     /// - Returns: false where they were not paused.
     @discardableResult
     public func resume() -> Bool {
-        gate.resume()
+        gate.resume(.user)
     }
 
     /// Ends the run with `Outcome.stopped`, unless it has ended already. Does not wait.

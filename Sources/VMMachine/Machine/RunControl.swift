@@ -10,8 +10,9 @@ final class RunControl: Sendable {
     struct State {
         /// When the vCPU threads were started.
         var started: MonotonicTime?
-        /// How many controllers want the vCPUs to stand still; they run at zero.
-        var pauses = 0
+        /// How many controllers want the vCPUs to stand still; they run at zero. Apart, so that neither can let go of what the
+        /// other holds.
+        var pauses = Pauses()
         /// Since when; nil while they run.
         var pausedSince: MonotonicTime?
         /// How long they did before.
@@ -28,7 +29,7 @@ final class RunControl: Sendable {
         /// How the run ended: the first to say so is right. No vCPU enters the guest any more once it is set.
         var ending: Ending?
 
-        var standsStill: Bool { pauses > 0 || isLookedAt }
+        var standsStill: Bool { !pauses.isEmpty || isLookedAt }
 
         mutating func count(_ sleep: Sleep, _ change: Int) {
             parked += change
@@ -36,6 +37,37 @@ final class RunControl: Sendable {
             case .awake: awake += change
             case .light: light += change
             case .forGood: break
+            }
+        }
+    }
+
+    /// Who makes vCPUs stand still.
+    enum Controller {
+        /// Whoever has the machine.
+        case user
+        /// A change of its memory.
+        case memory
+    }
+
+    /// How many of each do.
+    struct Pauses {
+        private var user = 0
+        private var memory = 0
+
+        var isEmpty: Bool { user == 0 && memory == 0 }
+
+        subscript(controller: Controller) -> Int {
+            get {
+                switch controller {
+                case .user: user
+                case .memory: memory
+                }
+            }
+            set {
+                switch controller {
+                case .user: user = newValue
+                case .memory: memory = newValue
+                }
             }
         }
     }
@@ -83,21 +115,21 @@ final class RunControl: Sendable {
         }
     }
 
-    func requestPause() {
+    func requestPause(_ controller: Controller) {
         state.change { state in
-            if state.pauses == 0 { state.pausedSince = .now }
-            state.pauses += 1
+            if state.pauses.isEmpty { state.pausedSince = .now }
+            state.pauses[controller] += 1
             setAttention(state)
         }
     }
 
-    /// - Returns: false where nobody had paused it.
+    /// - Returns: false where no such controller had paused it.
     @discardableResult
-    func resume() -> Bool {
+    func resume(_ controller: Controller) -> Bool {
         state.change { state in
-            guard state.pauses > 0 else { return false }
-            state.pauses -= 1
-            if state.pauses == 0, let since = state.pausedSince {
+            guard state.pauses[controller] > 0 else { return false }
+            state.pauses[controller] -= 1
+            if state.pauses.isEmpty, let since = state.pausedSince {
                 state.pausedTime += .now - since
                 state.pausedSince = nil
             }
@@ -117,6 +149,9 @@ final class RunControl: Sendable {
     private func setAttention(_ state: State) {
         attention.store(state.standsStill || state.ending != nil, ordering: .sequentiallyConsistent)
     }
+
+    /// Whether every vCPU stands still or has ended. While somebody wants that, it stays so.
+    var hasStandstill: Bool { state.withLock { $0.parked == $0.alive } }
 
     /// Waits until every vCPU stands still or has ended, while somebody wants that. The end of the run alone is not enough:
     /// a thread that has not heard of it may still be in the guest.
@@ -146,7 +181,7 @@ final class RunControl: Sendable {
         state.wait(until: deadline) { $0.alive == 0 ? true : nil } ?? false
     }
 
-    var isPaused: Bool { state.withLock { $0.pauses > 0 } }
+    var isPaused: Bool { state.withLock { !$0.pauses.isEmpty } }
     /// How long controllers have kept the vCPUs out of the guest so far, the time included that it took to get them out.
     var pausedTime: Duration {
         state.withLock { state in state.pausedTime + (state.pausedSince.map { .now - $0 } ?? .zero) }

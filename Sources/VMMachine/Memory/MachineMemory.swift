@@ -25,7 +25,7 @@ final class MachineMemory: Sendable {
         (regions, partition) = try Self.makeManager(physicalAddressBits, definitions) { dirtyLog in
             KVMPartition(
                 shared, hasReadOnlyMemory: hasReadOnlyMemory,
-                gate: KVMPartition.ProcessorGate(quiesce: { gate.pause() }, resume: { gate.resume() }),
+                gate: KVMPartition.ProcessorGate(quiesce: { gate.pause(.memory) }, resume: { gate.resume(.memory) }),
                 dirtyPages: dirtyLog)
         }
         self.shared = shared

@@ -5,7 +5,8 @@ import VMMachine
 @testable import VMM
 
 @Suite struct DirtyRateModeTests {
-    private static let all = DirtyTrackingSupport(hasManualProtection: true, maximumRingEntryCount: 65_536)
+    private static let all = DirtyTrackingSupport(
+        hasManualProtection: true, hasInitiallySet: true, maximumRingEntryCount: 65_536)
 
     private func configure(
         _ mode: DirtyRateMode, _ asked: MachineConfiguration.DirtyTracking, _ support: DirtyTrackingSupport? = all
@@ -27,7 +28,7 @@ import VMMachine
     }
 
     @Test func `a host without rings is told what to use`() throws {
-        let support = DirtyTrackingSupport(hasManualProtection: true, maximumRingEntryCount: 0)
+        let support = DirtyTrackingSupport(hasManualProtection: true, hasInitiallySet: true, maximumRingEntryCount: 0)
         let failure = try #require(throws: Failure.self) { try configure(.dirtyRing, .auto, support) }
         #expect(failure.status == .usage)
         for word in ["--mode dirty-ring", "no dirty rings", "dirty-bitmap", "page-sampling"] {

@@ -3,6 +3,7 @@ import Testing
 import VMAddressSpace
 import VMDirtyTracking
 import VMMemory
+import VMRegions
 
 @testable import VMMachine
 
@@ -133,6 +134,29 @@ struct DirtyTrackerTests {
         _ = setting.guest.end()
     }
 
+    @Test("Writes to large pages are found, also where every page was to be reported first", arguments: hostMethods)
+    func largePages(_ method: DirtyTrackingMethod) async throws {
+        let setting = try await Setting(method, baseline: nil)
+        let regions = setting.guest.machine.regions
+        let range = try MemoryRange(start: GuestAddress(0x1000_0000), count: 4 << 20)
+        let backing = try RegionBacking(anonymous: "large", byteCount: range.count, transparentHugePages: true)
+        let region = try await regions.addRegion("large", range)
+        try await region.addMapping(of: backing, count: range.count)
+        try await region.map()
+        // All there, and mapped, in as large pages as the host has.
+        #expect(try await setting.guest.ask("fill 0x10000000 4M 1") == "done")
+        try setting.tracker.start(method, from: .dirty)
+        var round = DirtyRound()
+        for page in [UInt64(5), 700] {
+            try setting.tracker.harvest(into: &round)
+            #expect(try await setting.guest.ask("write \(range.start.rawValue + page << 12) 7") == "done")
+            try setting.tracker.harvest(into: &round)
+            #expect(round.frames().filter(range.frames.contains) == [range.frames.lowerBound + page])
+        }
+        try await region.teardown()
+        _ = setting.guest.end()
+    }
+
     @Test("Tracking starts and stops, by one method and another, while the guest writes, and no write is lost")
     func startAndStop() async throws {
         for methods in [hostMethods.filter { $0 != .ring }, hostMethods.filter { $0 == .ring }] where !methods.isEmpty {
@@ -178,7 +202,9 @@ struct DirtyTrackerTests {
             // Of a write from after the harvest before.
             for _ in 0..<2 {
                 let before = try guest.said
-                try #require(try await guest.wait { said in !before.contains(said) })
+                try #require(
+                    try await guest.wait { said in !before.contains(said) },
+                    "\(String(describing: guest.machine.control.waitForEnding(until: .now)))")
             }
             try guest.machine.dirtyTracker.harvest(into: &round)
             // All pages where the host let a ring run over, as it may for code that it emulates.

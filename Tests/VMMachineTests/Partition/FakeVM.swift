@@ -15,6 +15,8 @@ final class FakeVM: MemorySlotCalls {
         /// Pages of 4 KiB, by guest frame number, that a log or a ring has.
         var dirty: Set<UInt64> = []
         var protection = VirtualMachine.DirtyLogProtection.automatic
+        /// Slots whose logs began full.
+        var initiallySet: Set<UInt32> = []
         /// Whether pages are logged to rings.
         var hasRings = false
         var hasLostPages = false
@@ -115,6 +117,9 @@ final class FakeVM: MemorySlotCalls {
             state.slots[id.rawValue]?.flags = flags
             if flags.contains(.logDirtyPages), state.protection == .manualInitiallySet {
                 state.dirty.formUnion(slot.range.frames)
+                state.initiallySet.insert(id.rawValue)
+            } else {
+                state.initiallySet.remove(id.rawValue)
             }
         }
     }
@@ -131,6 +136,9 @@ final class FakeVM: MemorySlotCalls {
             try state.count(.clearDirtyLog)
             guard let slot = state.slots[id.rawValue], slot.flags.contains(.logDirtyPages) else {
                 throw .call(.clearDirtyLog, .noSuchFileOrDirectory, about: "slot \(id.rawValue)")
+            }
+            if state.initiallySet.contains(id.rawValue), state.protection != .manualInitiallySet {
+                state.complaints.append("large pages of \(slot.range) were cleared and not protected")
             }
             guard state.protection != .automatic, firstPage % 64 == 0, firstPage < slot.range.pageCount else {
                 throw .call(.clearDirtyLog, .invalidArgument, about: "from page \(firstPage)")

@@ -212,4 +212,39 @@ import VMRegions
         #expect(vm.slots == [slot(0..<64)] && partition.slots.map(\.slot) == vm.slots)
         #expect(vm.complaints.isEmpty && !vm.isQuiesced)
     }
+
+    @Test("What is written while a log is off that could not be put back counts as written")
+    func writtenWhileOff() throws {
+        let vm = vm
+        let partition = vm.partition()
+        try partition.carryOut(change(map: [mapping(0..<8), mapping(10..<18)]))
+        try partition.setLoggingDirtyPages(true)
+        // Two logs are read, the first is switched off, the second is not, nor the first on again.
+        vm.fail(3..<5)
+        #expect(throws: PartitionError.self) { try partition.setLoggingDirtyPages(false) }
+        vm.write(page: 3)
+        vm.write(page: 12)
+        vm.fail(0..<0)
+        try partition.harvestDirtyPages()
+        #expect(vm.state.withLock { $0.harvested }.isSuperset(of: [3, 12]))
+        #expect(!vm.isQuiesced && vm.complaints.isEmpty)
+    }
+
+    @Test("Logs that began full are cleared so that large pages are protected, and what comes later begins clean")
+    func beginningFull() throws {
+        let vm = vm
+        let partition = vm.partition()
+        try partition.carryOut(change(map: [mapping(0..<8)]))
+        try partition.startLogging(.manual, isInitiallySet: true)
+        try partition.harvestDirtyPages()
+        #expect(vm.state.withLock { $0.harvested } == Set(0..<8))
+        vm.state.withLock { $0.harvested = [] }
+        try partition.carryOut(change(map: [mapping(20..<24)]))
+        vm.write(page: 21)
+        vm.write(page: 5)
+        try partition.harvestDirtyPages()
+        #expect(vm.state.withLock { $0.harvested } == [5, 21])
+        try partition.stopLogging()
+        #expect(vm.complaints.isEmpty)
+    }
 }

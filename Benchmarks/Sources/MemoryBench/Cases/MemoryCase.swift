@@ -15,7 +15,8 @@ struct MemoryCase {
     }
 
     static func all() throws -> [MemoryCase] {
-        try marks() + harvests() + snapshots() + maps() + accesses() + faults() + registrations() + plans()
+        try marks() + harvests() + dirtyRuns() + snapshots() + maps() + accesses() + faults() + registrations()
+            + plans()
             + regionChanges()
     }
 }

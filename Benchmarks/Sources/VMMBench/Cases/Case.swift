@@ -21,6 +21,7 @@ struct Case: Sendable {
 
     static let all = [
         createToFirstExit, portIOExit, portIOExitInstructions, runHello, spinMemory, allocationsPerExit, memorySlots,
+        dirtyHarvest, dirtyStart, dirtyOff,
     ]
 }
 

@@ -122,10 +122,4 @@ private final class ManySlots {
             guest_address: mapping.range.start.rawValue, host_address: UInt64(mapping.hostAddress),
             size: mapping.range.count, is_read_only: !mapping.isWritable)
     }
-
-    private func microseconds(_ body: () throws -> Void) rethrows -> Double {
-        let started = monotonicNanoseconds()
-        try body()
-        return Double(monotonicNanoseconds() - started) / 1000
-    }
 }

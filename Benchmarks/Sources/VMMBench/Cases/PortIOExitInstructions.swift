@@ -1,5 +1,4 @@
 import BenchmarkSupport
-import Glibc
 
 extension Case {
     /// The user-mode instructions of one exit for a port write, by the difference between two runs.
@@ -10,7 +9,7 @@ extension Case {
         // Both long enough for the program to have settled, which costs it some instructions once.
         let counts: [UInt32] = [20_000, 70_000]
         let files = counts.map { "\(inputs.scratch)/port-writes-\($0).bin" }
-        for (count, file) in zip(counts, files) { try write(BenchmarkGuest.portWrites(count), to: file) }
+        for (count, file) in zip(counts, files) { try write(BenchmarkGuest.portWrites(count), toFile: file) }
         let perExit = { (command: (String) -> [String]) in
             let totals = try files.map { try counter.count(command($0)) }
             return Double(totals[1] - totals[0]) / Double(counts[1] - counts[0])
@@ -22,10 +21,4 @@ extension Case {
             Measurement(name: "port-io-exit-instructions", unit: "instructions", ours: ours, baseline: baseline)
         ]
     }
-}
-
-private func write(_ bytes: [UInt8], to path: String) throws {
-    guard let file = fopen(path, "w") else { throw BenchmarkError("cannot write \(path)") }
-    let written = fwrite(bytes, 1, bytes.count, file)
-    guard fclose(file) == 0, written == bytes.count else { throw BenchmarkError("cannot write \(path)") }
 }

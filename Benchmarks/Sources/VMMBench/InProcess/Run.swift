@@ -40,7 +40,7 @@ struct Run {
                 name.withCString { name in
                     var guest = baseline_guest(
                         image: image.baseAddress, image_size: image.count, command_line: name, memory_size: memory,
-                        has_irqchip: irqchip)
+                        has_irqchip: irqchip, ring_size: 0)
                     let started = monotonicNanoseconds()
                     let machine = baseline_create(
                         &guest,

@@ -34,14 +34,5 @@ struct ResidentMemory {
 }
 
 private func lines(ofFile path: String) throws -> [Substring] {
-    guard let file = fopen(path, "r") else { throw BenchmarkError("cannot read \(path)") }
-    defer { fclose(file) }
-    var bytes: [UInt8] = []
-    var buffer = [UInt8](repeating: 0, count: 65536)
-    while true {
-        let count = fread(&buffer, 1, buffer.count, file)
-        if count == 0 { break }
-        bytes += buffer[..<count]
-    }
-    return String(decoding: bytes, as: UTF8.self).split(separator: "\n")
+    String(decoding: try bytes(ofFile: path), as: UTF8.self).split(separator: "\n")
 }

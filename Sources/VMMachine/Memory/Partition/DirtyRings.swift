@@ -20,14 +20,43 @@ final class DirtyRings: Sendable {
         init(_ ring: consuming DirtyRing) {
             self.ring = ring
         }
+
+        /// Notes that it was found empty, when its vCPU could not go on for its being full. Once, somebody else may just have
+        /// emptied it.
+        /// - Returns: whether the kernel has lost count of it.
+        /// - Throws: it stays stuck, whatever is tried.
+        func isStuck(vcpu: Int) throws(KVMError) -> Bool {
+            vainDrains += 1
+            guard vainDrains < Self.drainLimit else {
+                throw .call(.resetDirtyRings, .noBufferSpace, about: "vCPU \(vcpu), whose ring is full of nothing")
+            }
+            return vainDrains > 2
+        }
+
+        private static let drainLimit = 1000
     }
 
     private struct State {
         var rings: [Ring] = []
         /// Whether pages that were written are in no ring any more.
         var hasLostPages = false
+        /// How many entries were taken out, and not reset yet.
+        var pendingCount = 0
         /// Room for what is taken out.
         var ranges: [MemoryRange] = []
+
+        /// Resets what was taken out. Pages that are not all protected then count as lost.
+        mutating func reset(_ vm: borrowing VirtualMachine) throws(KVMError) {
+            guard pendingCount > 0 else { return }
+            do throws(KVMError) {
+                let reset = try vm.resetDirtyRings(count: pendingCount)
+                pendingCount -= reset.count
+                if !reset.isComplete { hasLostPages = true }
+            } catch {
+                hasLostPages = true
+                throw error
+            }
+        }
     }
 
     /// Held while pages are taken out, the rings are reset and the pages are marked. So whoever holds it, and then harvests the
@@ -69,7 +98,7 @@ final class DirtyRings: Sendable {
 
     /// Takes out of the rings what is in them, and has it logged anew.
     /// - Parameters:
-    ///   - index: of the vCPU whose ring it is to be, because it is full; nil for all.
+    ///   - index: of the vCPU whose ring it is to be, because it is full, on its thread; nil for all, while no vCPU runs.
     ///   - vm: of the vCPUs.
     ///   - body: marks pages as written, in the order in which each vCPU wrote them first. It is called before the rings can be
     ///     drained again.
@@ -86,24 +115,22 @@ final class DirtyRings: Sendable {
                 }
             }
             state.ranges.removeAll(keepingCapacity: true)
-            var entryCount = 0
             for (number, ring) in state.rings.enumerated() where index == nil || index == number {
                 let batch = vm.takeDirtyPages(from: &ring.ring, into: &state.ranges)
                 ring.pageCount += UInt64(batch.pageCount)
-                entryCount += batch.entryCount
+                state.pendingCount += batch.entryCount
                 if !batch.isComplete { state.hasLostPages = true }
-                ring.vainDrains = batch.entryCount > 0 || index == nil ? 0 : ring.vainDrains + 1
-                guard ring.vainDrains < Self.vainDrainLimit else {
-                    throw .call(
-                        .resetDirtyRings, .noBufferSpace, about: "vCPU \(number), whose ring is full of nothing")
+                if batch.entryCount > 0 {
+                    ring.vainDrains = 0
+                } else if index != nil, try ring.isStuck(vcpu: number), state.pendingCount == 0 {
+                    state.pendingCount += ring.ring.giveBackSome()
+                    state.hasLostPages = true
                 }
             }
-            guard entryCount > 0 else { return }
+            guard state.pendingCount > 0 || state.hasLostPages else { return }
             // Marked after the reset: what is written up to it is not logged again, and must not be copied before it.
             defer { body(state.hasLostPages ? [.whole] : state.ranges) }
-            if try !vm.resetDirtyRings(count: entryCount) { state.hasLostPages = true }
+            try state.reset(vm)
         }
     }
-
-    private static let vainDrainLimit = 1000
 }

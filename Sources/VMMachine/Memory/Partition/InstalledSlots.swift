@@ -12,6 +12,8 @@ struct InstalledSlots: Sendable {
     var method: DirtyTrackingMethod?
     /// How the kernel was told to keep their logs.
     var protection = VirtualMachine.DirtyLogProtection.automatic
+    /// Whether logs began with all pages, none of which was protected.
+    var beganFull = false
     /// Room for a dirty log.
     var log: [UInt64] = []
 
@@ -45,19 +47,12 @@ struct InstalledSlots: Sendable {
         gate.resume()
     }
 
-    /// Makes the processors leave the guest for a moment: what they hold back of their rings is there then.
-    func flush() {
-        guard !isQuiesced else { return }
-        gate.quiesce()
-        gate.resume()
-    }
-
     // MARK: Changes
 
     /// Removes slots and adds others. What the logs of those that go have is handed over first.
     /// - Throws: nothing has changed then, unless the error says so.
     mutating func carryOut(_ change: SlotChange) throws(SlotFailure) {
-        try harvest(change.removed)
+        try harvest(change.removed, goesOn: false)
         var removed = 0
         var added = 0
         do throws(SlotFailure) {
@@ -116,7 +111,9 @@ struct InstalledSlots: Sendable {
         table.withLock { $0.counters.stepsUndone += 1 }
     }
 
-    private func add(_ slot: MemorySlot) throws(SlotFailure) {
+    private mutating func add(_ slot: MemorySlot) throws(SlotFailure) {
+        // What comes later begins clean.
+        if beganFull { try setProtection(.manual) }
         let id = try SlotFailure.wrap(.add, slot.range) { () throws(KVMError) in try calls.addMemorySlot(slot) }
         table.withLock { $0.insert(slot, id) }
     }

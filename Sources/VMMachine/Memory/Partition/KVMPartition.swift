@@ -18,7 +18,7 @@ import VMRegions
 /// - `isExecutable` makes no difference, as slots have no such flag, and `prefetch` none either.
 ///
 /// Any thread may use it, apart from those of vCPUs, which would wait for themselves; one call is made after another. Only
-/// `slots`, `counters` and `inspection` wait for nobody.
+/// `slots`, `counters` and `inspection` wait for nobody, and `drainDirtyRing` is for vCPUs.
 public final class KVMPartition: Partition {
     /// Keeps the processors of a VM out of the guest.
     struct ProcessorGate: Sendable {

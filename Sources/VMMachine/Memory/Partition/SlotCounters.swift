@@ -9,6 +9,6 @@ public struct SlotCounters: Hashable, Codable, Sendable {
     public var quiesces: UInt64 = 0
     /// Calls that undid others because a later one failed.
     public var stepsUndone: UInt64 = 0
-    /// Pages that dirty logs had and that were handed over.
+    /// Pages that harvests found, and that the logs of slots had when they went.
     public var pagesHarvested: UInt64 = 0
 }

@@ -1,7 +1,6 @@
 import KVM
 import VMAddressSpace
 import VMDirtyTracking
-import VMHost
 import VMRegions
 
 /// What a partition is to show the guest, and what it does show.
@@ -147,41 +146,39 @@ extension SlotState {
 extension SlotState {
     mutating func startLogging(_ method: DirtyTrackingMethod, isInitiallySet: Bool) throws(SlotStateError) {
         guard !isLogging else { return }
-        try switchLogging(true) { (installed) throws(SlotFailure) in
+        try performSettled { (installed) throws(SlotFailure) in
             try installed.startLogging(method, isInitiallySet: isInitiallySet)
         }
+        noteLogging(true)
     }
 
     mutating func stopLogging() throws(SlotStateError) {
         guard isLogging else { return }
-        try switchLogging(false) { (installed) throws(SlotFailure) in try installed.stopLogging() }
+        try performSettled { (installed) throws(SlotFailure) in
+            // If it fails halfway the log is switched on again, with nothing written in between.
+            installed.quiesce()
+            try installed.stopLogging()
+        }
+        noteLogging(false)
     }
 
-    private mutating func switchLogging(
-        _ isOn: Bool, _ body: (inout InstalledSlots) throws(SlotFailure) -> Void
-    ) throws(SlotStateError) {
-        let wasQuiesced = installed.isQuiesced
-        defer { if !isChanging || !wasQuiesced { resumeIfWhole() } }
-        if change == nil { try settle() }
-        // If it fails halfway the log is switched on again, with nothing written in between.
-        if !isOn { installed.quiesce() }
-        try perform(body)
+    private mutating func noteLogging(_ isOn: Bool) {
         planned.setLogging(isOn)
         isLogging = isOn
     }
 
     mutating func read(_ range: MemoryRange?, into round: inout DirtyRound) throws(SlotStateError) {
-        if installed.method == .ring {
-            if change == nil { try settle() }
-            let began = MonotonicTime.now
-            try perform { (installed) throws(SlotFailure) in try installed.collectRings() }
-            round.kernelDuration = .now - began
-        }
-        do throws(SlotFailure) {
-            try installed.read(range, into: &round)
-        } catch {
-            throw .slot(error)
-        }
+        try performSettled { (installed) throws(SlotFailure) in try installed.read(range, into: &round) }
+    }
+
+    /// Runs `body` with what is installed as it is planned, unless a change is just at it.
+    private mutating func performSettled(
+        _ body: (inout InstalledSlots) throws(SlotFailure) -> Void
+    ) throws(SlotStateError) {
+        let wasQuiesced = installed.isQuiesced
+        defer { if !isChanging || !wasQuiesced { resumeIfWhole() } }
+        if change == nil { try settle() }
+        try perform(body)
     }
 }
 

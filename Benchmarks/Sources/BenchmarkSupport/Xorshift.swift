@@ -1,13 +1,13 @@
 /// xorshift64 (Marsaglia, 2003): the same numbers in every run.
-struct Xorshift {
+public struct Xorshift {
     private var state: UInt64
 
     /// - Parameter seed: not 0.
-    init(seed: UInt64) {
+    public init(seed: UInt64) {
         state = seed
     }
 
-    mutating func next() -> UInt64 {
+    public mutating func next() -> UInt64 {
         state ^= state << 13
         state ^= state >> 7
         state ^= state << 17
