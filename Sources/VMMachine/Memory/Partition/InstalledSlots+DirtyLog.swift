@@ -48,7 +48,8 @@ extension InstalledSlots {
         log = []
     }
 
-    /// Switches the logs of the slots that `other` has as well, but for that, as they are there.
+    /// Switches the logs of the slots that `other` has as well, but for that, as they are there. What has no log and should
+    /// have is marked as written.
     /// - Throws: some may have been switched then.
     mutating func setLogging(as other: SlotLayout) throws(SlotFailure) {
         for slot in layout.slots {
@@ -56,6 +57,8 @@ extension InstalledSlots {
             guard other.index(of: slot.loggingDirtyPages(isOn)) != nil else { continue }
             if !isOn { try harvest([slot]) }
             try setFlags(isLogging: isOn, of: slot)
+            // Nobody knows what was written while it should have had a log and had none.
+            if isOn { dirtyPages.markDirty([slot.range]) }
         }
     }
 

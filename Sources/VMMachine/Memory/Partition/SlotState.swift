@@ -171,8 +171,11 @@ extension SlotState {
     }
 
     mutating func read(_ range: MemoryRange?, into round: inout DirtyRound) throws(SlotStateError) {
+        let wasQuiesced = installed.isQuiesced
+        defer { if !isChanging || !wasQuiesced { resumeIfWhole() } }
+        // Memory that should have a log, and has none, has to have it first.
+        if change == nil { try settle() }
         if installed.method == .ring {
-            if change == nil { try settle() }
             let began = MonotonicTime.now
             try perform { (installed) throws(SlotFailure) in try installed.collectRings() }
             round.kernelDuration = .now - began
