@@ -26,7 +26,11 @@ extension InstalledSlots {
         self.method = method
         do throws(SlotFailure) {
             switch method {
-            case .log, .ring: try setProtection(.automatic)
+            case .log: try setProtection(.automatic)
+            case .ring:
+                try setProtection(.automatic)
+                // All pages are about to be protected.
+                calls.hasLostDirtyPages = false
             case .manual: try setProtection(isInitiallySet ? .manualInitiallySet : .manual)
             }
             try setFlags(isLogging: true) { (slots) throws(SlotFailure) in
