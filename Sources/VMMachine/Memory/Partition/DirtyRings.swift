@@ -85,7 +85,13 @@ final class DirtyRings: Sendable {
             guard entryCount > 0 else { return }
             // Marked after the reset: what is written up to it is not logged again, and must not be copied before it.
             defer { body(state.hasLostPages ? [.whole] : state.ranges) }
-            if try !vm.resetDirtyRings(count: entryCount) { state.hasLostPages = true }
+            do throws(KVMError) {
+                if try !vm.resetDirtyRings(count: entryCount) { state.hasLostPages = true }
+            } catch {
+                // What was not reset is not logged again.
+                state.hasLostPages = true
+                throw error
+            }
         }
     }
 
