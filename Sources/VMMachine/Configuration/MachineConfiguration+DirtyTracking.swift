@@ -11,12 +11,13 @@ extension MachineConfiguration {
             throw .configuration(
                 key: .dirtyRingSize,
                 "there are no dirty rings with dirty tracking by \(dirtyTracking.rawValue); "
-                    + "they come with ring")
+                    + "choose ring, or leave the size out")
         }
         guard size.nonzeroBitCount == 1, size >= DirtyRing.minimumEntryCount else {
             throw .configuration(
                 key: .dirtyRingSize,
-                "\(size) entries are no power of two from \(DirtyRing.minimumEntryCount) up")
+                "\(size) entries are no power of two from \(DirtyRing.minimumEntryCount) up, such as \(Self.usualDirtyRingSize)"
+            )
         }
     }
 
