@@ -79,7 +79,8 @@ let package = Package(
             name: "VMRegionsTests",
             dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyBitmap", "VMHost", "VMMemory", "VMRegions", system]),
         .testTarget(
-            name: "VMDirtyTrackingTests", dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyTracking"]),
+            name: "VMDirtyTrackingTests",
+            dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyTracking", "VMMemory", "VMRegions"]),
         .testTarget(name: "KVMTests", dependencies: ["CKVM", "KVM", "TestSupport", "VMAddressSpace", system]),
         .testTarget(
             name: "VMBootTests", dependencies: ["VMAddressSpace", "VMBoot", "VMDirtyBitmap", "VMMemory", system]),
