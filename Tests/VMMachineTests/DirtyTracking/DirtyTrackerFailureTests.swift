@@ -123,6 +123,32 @@ import VMRegions
         }
     }
 
+    @Test(
+        "Where undoing a start fails too, the guest runs, and tracking can be started by any method",
+        arguments: Tracking.all, DirtyTrackingMethod.allCases)
+    func failingUndoOfStart(_ tracking: Tracking, _ second: DirtyTrackingMethod) throws {
+        guard tracking.hasRings == (second == .ring) else { return }
+        for call in 0... {
+            let guest = try TrackedGuest(hasRings: tracking.hasRings)
+            guest.vm.fail(call..<1000)
+            let error = failure { () throws(DirtyTrackingError) in
+                try guest.tracker.start(tracking.method, from: tracking.baseline)
+            }
+            guard let error else { break }
+            #expect(guest.tracker.method == nil, "call \(call): \(error)")
+            guest.expectRunning("call \(call): \(error)")
+            guest.write([1, 63, 330])
+            guest.vm.fail(0..<0)
+            try guest.tracker.start(second)
+            guest.expectRunning("call \(call): \(error)")
+            #expect(try guest.harvest().isEmpty, "call \(call): \(error)")
+            guest.write([2, 63, 300])
+            #expect(try guest.harvest() == [2, 63, 300], "call \(call): \(error)")
+            try guest.tracker.stop()
+            guest.expectRunning("call \(call): \(error)")
+        }
+    }
+
     /// What is done while no call works from one on.
     enum Operation: CaseIterable {
         case harvest, stop, lostPages

@@ -9,6 +9,8 @@ import Testing
         let model = try TrackerModel(hasRings: hasRings, seed: seed)
         for _ in 0..<20_000 { try model.step() }
         let (failures, reports) = (model.failureCount, model.reportedCount)
+        let harvests = model.guest.harvesting.map(\.harvestCount)
+        #expect(harvests.allSatisfy { $0 > 300 }, "seed \(seed)")
         #expect(failures > 300 && reports > 10_000, "seed \(seed)")
     }
 }

@@ -33,6 +33,8 @@ final class TrackedGuest {
     let manager: RegionManager
     let partition: KVMPartition
     let tracker: DirtyTracker
+    /// One that is told of changes before the partition, and one that is after it.
+    let harvesting = [HarvestingPartition(), HarvestingPartition()]
     private(set) var regions: [Region] = []
 
     /// Two of RAM, and a ROM over one of them.
@@ -40,7 +42,12 @@ final class TrackedGuest {
         vm.state.withLock { $0.hasRings = hasRings }
         let manager = try RegionManager(addressWidth: 32)
         let partition = vm.partition(sink: manager.dirtyLog)
-        try manager.withTurn { manager throws(RegionManagerError) in try manager.addPartition(partition) }
+        let harvesting = harvesting
+        try manager.withTurn { manager throws(RegionManagerError) in
+            try manager.addPartition(harvesting[0])
+            try manager.addPartition(partition)
+            try manager.addPartition(harvesting[1])
+        }
         self.manager = manager
         self.partition = partition
         tracker = DirtyTracker(

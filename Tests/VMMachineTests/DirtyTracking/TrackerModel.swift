@@ -137,6 +137,10 @@ final class TrackerModel {
         noteLosses()
         // If it fails halfway, a ring that has run over is found when all was as it was to be.
         noteLosses(of: changed)
+        for harvesting in guest.harvesting where Int.random(in: 0..<3, using: &random) == 0 {
+            harvesting.harvest(guest.tracker)
+        }
+        defer { for harvesting in guest.harvesting { harvesting.harvest(nil) } }
         _ = try failing { () throws(RegionManagerError) in
             if let error = guest.change(index, { $0 = changed[index] }) { throw error }
         }
@@ -175,13 +179,15 @@ final class TrackerModel {
         let isFailing = Bool.random(using: &random)
         let call = Int.random(in: 0..<6, using: &random)
         guest.vm.fail(isFailing ? call..<call + 1 : 0..<0)
+        let harvestFailures = guest.harvesting.reduce(0) { $0 + $1.failureCount }
         var error: Failure?
         do throws(Failure) { try body() } catch let failure { error = failure }
         let isReached = isFailing && guest.vm.state.withLock { $0.calls > call }
         guest.vm.fail(0..<0)
         if case .notTracking? = error as? DirtyTrackingError { return true }
         let text = error.map { "\($0)" } ?? "no error"
-        try #require((error != nil) == isReached, "\(comment()): \(text)")
+        let hasHarvestFailed = guest.harvesting.reduce(0) { $0 + $1.failureCount } > harvestFailures
+        try #require((error != nil || hasHarvestFailed) == isReached, "\(comment()): \(text)")
         if isReached { failureCount += 1 }
         return error != nil
     }
