@@ -138,13 +138,23 @@ final class TrackerModel {
         // If it fails halfway, a ring that has run over is found when all was as it was to be.
         noteLosses(of: changed)
         for harvesting in guest.harvesting where Int.random(in: 0..<3, using: &random) == 0 {
-            harvesting.harvest(guest.tracker)
+            let isSwitching = Int.random(in: 0..<3, using: &random) == 0
+            let step = Int.random(in: 0..<4, using: &random)
+            harvesting.harvest(guest.tracker, switching: isSwitching ? (step, someMethod()) : nil)
         }
+        let startCount = guest.harvesting.reduce(0) { $0 + $1.startCount }
+        let visible = Set(guest.visible.values)
         defer { for harvesting in guest.harvesting { harvesting.harvest(nil) } }
         _ = try failing { () throws(RegionManagerError) in
             if let error = guest.change(index, { $0 = changed[index] }) { throw error }
         }
         try #require(Set(guest.vm.slots.flatMap { Array($0.range.frames) }) == Set(guest.visible.keys), comment())
+        if guest.harvesting.reduce(0, { $0 + $1.startCount }) > startCount {
+            // Of what was seen at that moment, nothing was written since.
+            let forgotten = dirty.intersection(visible.union(TrackedGuest.visible(changed).values))
+            dirty.subtract(forgotten)
+            possible.formUnion(forgotten)
+        }
         // A log that could not be switched on again, after pages were lost, is so with the next harvest.
         guard !guest.vm.hasLostDirtyPages else { return }
         let isLogging = guest.tracker.method != nil
@@ -158,7 +168,7 @@ final class TrackerModel {
             noteLosses()
             return
         }
-        let method: DirtyTrackingMethod = hasRings ? .ring : Bool.random(using: &random) ? .log : .manual
+        let method = someMethod()
         let baseline: DirtyBaseline = Bool.random(using: &random) ? .clean : .dirty
         let hasFailed = try failing { () throws(DirtyTrackingError) in
             try guest.tracker.start(method, from: baseline)
@@ -171,6 +181,10 @@ final class TrackerModel {
             possible.subtract(guest.visible.values)
         case .dirty: dirty.formUnion(guest.visible.values)
         }
+    }
+
+    private func someMethod() -> DirtyTrackingMethod {
+        hasRings ? .ring : Bool.random(using: &random) ? .log : .manual
     }
 
     /// Now and then has one call of the kernel fail.
