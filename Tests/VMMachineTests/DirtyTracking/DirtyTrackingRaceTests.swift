@@ -1,3 +1,4 @@
+import Glibc
 import KVM
 import Synchronization
 import TestSupport
@@ -30,65 +31,86 @@ import VMRegions
     }
 
     private static let frames: Range<UInt64> = 0..<70
-    private static let writeCount: UInt64 = 20_000
+    private static let passCount: UInt64 = 100
 
+    private struct Difference: Error {
+        let pass: UInt64
+        let frames: [UInt64]
+    }
+
+    /// The writers write each page once in each pass, so that a write that is lost is still to be seen at its end.
     @Test("A copy of what is reported ends equal", .timeLimit(.minutes(5)), arguments: DirtyTrackingMethod.allCases)
     func copying(_ method: DirtyTrackingMethod) throws {
         let guest = try TrackedGuest(hasRings: method == .ring)
         let (vm, memory, tracker, partition) = (guest.vm, guest.manager.memory, guest.tracker, guest.partition)
         let stores = try GuestStores(guest)
-        let ended = SharedNumber()
+        // The pass that may be made, and how many the writers have made together.
+        let (begun, ended) = (SharedNumber(), SharedNumber())
         let copy = PageCopy(Self.frames)
         try tracker.start(method, from: .dirty)
         try onThreads([
             {
-                defer { ended.add(1) }
-                var random = SeededGenerator(seed: 1)
-                for value in 1...Self.writeCount {
-                    let frame = UInt64.random(in: Self.frames, using: &random)
-                    vm.write(page: frame, vcpu: 0) { stores.store(value, frame) }
+                try Self.makePasses(begun, ended, seed: 1) { pass, frame in
+                    vm.write(page: frame, vcpu: 0) { stores.store(pass, frame) }
                     // As a full ring is.
-                    if method == .ring, value % 500 == 0 { try partition.drainDirtyRing(of: 0) }
+                    if method == .ring, frame % 16 == 0 { try partition.drainDirtyRing(of: 0) }
                 }
             },
             {
-                defer { ended.add(1) }
-                var random = SeededGenerator(seed: 2)
-                for value in 1...Self.writeCount {
-                    let frame = UInt64.random(in: Self.frames, using: &random)
-                    try memory.store(value, at: GuestAddress(frame << 12 + 8))
+                try Self.makePasses(begun, ended, seed: 2) { pass, frame in
+                    try memory.store(pass, at: GuestAddress(frame << 12 + 8))
                 }
             },
             {
+                // Lets the writers go where this fails.
+                defer { begun.value = Self.passCount }
                 var random = SeededGenerator(seed: 3)
                 var round = DirtyRound()
-                var isLast = false
-                while !isLast {
-                    isLast = ended.value == 2
-                    let isPart = !isLast && Bool.random(using: &random)
-                    try tracker.harvest(isPart ? pages(20..<66) : nil, into: &round)
-                    if !isLast, Int.random(in: 0..<4, using: &random) == 0 {
-                        round.putBack()
-                    } else {
-                        try copy.take(round, memory)
+                for pass in 1...Self.passCount {
+                    begun.value = pass
+                    while ended.value < 2 * pass {
+                        try tracker.harvest(Bool.random(using: &random) ? pages(20..<66) : nil, into: &round)
+                        if Int.random(in: 0..<4, using: &random) == 0 {
+                            round.putBack()
+                        } else {
+                            try copy.take(round, memory)
+                        }
                     }
+                    try tracker.harvest(into: &round)
+                    try copy.take(round, memory)
+                    let differences = try copy.differences(memory, from: pass)
+                    guard differences.isEmpty else { throw Difference(pass: pass, frames: differences) }
                 }
             },
         ])
-        var written = 0
-        for frame in Self.frames {
-            let now = try memory.load(GuestAddress(frame << 12), as: SIMD2<UInt64>.self)
-            #expect(copy[frame] == now, "frame \(frame)")
-            if now != .zero { written += 1 }
+        #expect(vm.complaints == [])
+    }
+
+    /// Writes all pages in each pass, in an order that is always another.
+    private static func makePasses(
+        _ begun: SharedNumber, _ ended: SharedNumber, seed: UInt64, _ write: (UInt64, UInt64) throws -> Void
+    ) throws {
+        // Nobody waits for one that fails.
+        var rest = passCount
+        defer { ended.add(rest) }
+        var random = SeededGenerator(seed: seed)
+        for pass in 1...passCount {
+            while begun.value < pass { sched_yield() }
+            for frame in frames.shuffled(using: &random) {
+                try write(pass, frame)
+                // So that there are harvests in the midst of each pass.
+                if frame % 24 == 0 { sched_yield() }
+            }
+            rest -= 1
+            ended.add(1)
         }
-        #expect(written == Self.frames.count && vm.complaints == [])
     }
 }
 
 /// Copies of the two words in each page that are written.
 private final class PageCopy: Sendable {
     private let frames: Range<UInt64>
-    // SAFETY: one thread writes it, and others read it once that has ended.
+    // SAFETY: one thread has it.
     private nonisolated(unsafe) var words: [SIMD2<UInt64>]
 
     init(_ frames: Range<UInt64>) {
@@ -96,7 +118,17 @@ private final class PageCopy: Sendable {
         words = Array(repeating: .zero, count: frames.count)
     }
 
-    subscript(frame: UInt64) -> SIMD2<UInt64> { words[Int(frame - frames.lowerBound)] }
+    /// The frames where the memory is other than the copy, or than the writers have left it.
+    func differences(_ memory: GuestMemory, from pass: UInt64) throws(GuestMemoryError) -> [UInt64] {
+        var differences: [UInt64] = []
+        for frame in frames {
+            let now = try memory.load(GuestAddress(frame << 12), as: SIMD2<UInt64>.self)
+            if now != words[Int(frame - frames.lowerBound)] || now != SIMD2(repeating: pass) {
+                differences.append(frame)
+            }
+        }
+        return differences
+    }
 
     func take(_ round: borrowing DirtyRound, _ memory: GuestMemory) throws(GuestMemoryError) {
         try round.forEachRun { (run) throws(GuestMemoryError) in
