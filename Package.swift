@@ -80,7 +80,7 @@ let package = Package(
             dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyBitmap", "VMHost", "VMMemory", "VMRegions", system]),
         .testTarget(
             name: "VMDirtyTrackingTests",
-            dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyTracking", "VMMemory"]),
+            dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyTracking", "VMMemory", "VMRegions"]),
         .testTarget(name: "KVMTests", dependencies: ["CKVM", "KVM", "TestSupport", "VMAddressSpace", system]),
         .testTarget(
             name: "VMBootTests", dependencies: ["VMAddressSpace", "VMBoot", "VMDirtyBitmap", "VMMemory", system]),

@@ -58,7 +58,7 @@ extension VirtualMachine {
     ///   - firstPage: where in the slot, in pages: a multiple of 64.
     ///   - words: the pages, as `getDirtyLog` gives them, from `firstPage` on. Pages past the slot's end are left out.
     /// - Throws: `KVMError.call` with `ENOENT` where there is no such slot or it has no log, `EINVAL` where `firstPage` is
-    ///   no multiple of 64 or beyond the slot, `ENXIO` unless the log is manual.
+    ///   no multiple of 64 or beyond the slot, `ENXIO` where the VM logs to rings.
     public func clearDirtyLog(
         _ id: MemorySlotID, firstPage: UInt64, words: UnsafeBufferPointer<UInt64>
     ) throws(KVMError) {

@@ -68,35 +68,34 @@ extension KVMSystem {
 }
 
 /// Puts pages together that follow one another in the same slot.
-private struct DirtyRangeCollector {
+struct DirtyRangeCollector {
     private var id: MemorySlotID?
     private var slot: MemorySlot?
-    /// Page numbers of the slot.
+    /// Page numbers of the slot, which it has.
     private var pages: Range<UInt64> = 0..<0
 
     mutating func add(_ page: UInt64, of id: MemorySlotID, _ table: MemorySlotTable, to ranges: inout [MemoryRange]) {
-        if id == self.id, page == pages.upperBound, page != .max {
-            pages = pages.lowerBound..<(page &+ 1)
-            return
-        }
-        end(&ranges)
         if id != self.id {
+            end(&ranges)
             self.id = id
             slot = table[id]
         }
         // The kernel's number is below the slot's length; as it stands in memory that the process can write, it is checked.
-        pages = page..<(page == .max ? page : page &+ 1)
+        guard let slot, page < slot.range.pageCount else { return }
+        if page != pages.upperBound {
+            end(&ranges)
+            pages = page..<page
+        }
+        pages = pages.lowerBound..<(page + 1)
     }
 
     mutating func end(_ ranges: inout [MemoryRange]) {
-        guard let slot else { return }
-        let known = pages.clamped(to: 0..<slot.range.pageCount)
-        guard !known.isEmpty else { return }
+        defer { pages = 0..<0 }
+        guard let slot, !pages.isEmpty else { return }
         let start = slot.range.start.rawValue
         ranges.append(
             MemoryRange(
-                uncheckedFrom: GuestAddress(start + known.lowerBound << PageSize.size4K.shift),
-                through: GuestAddress(start + (known.upperBound << PageSize.size4K.shift - 1))))
-        pages = known.upperBound..<known.upperBound
+                uncheckedFrom: GuestAddress(start + pages.lowerBound << PageSize.size4K.shift),
+                through: GuestAddress(start + (pages.upperBound << PageSize.size4K.shift - 1))))
     }
 }

@@ -11,12 +11,12 @@ extension MachineConfiguration {
             throw .configuration(
                 key: .dirtyRingSize,
                 "there are no dirty rings with dirty tracking by \(dirtyTracking.rawValue); "
-                    + "they come with ring")
+                    + "choose ring, or leave the size out")
         }
         guard size.nonzeroBitCount == 1, DirtyRing.minimumEntryCount...DirtyRing.maximumEntryCount ~= size else {
             throw .configuration(
                 key: .dirtyRingSize,
-                "\(size) entries are no power of two from \(DirtyRing.minimumEntryCount) to \(DirtyRing.maximumEntryCount)"
+                "\(size) entries are no power of two from \(DirtyRing.minimumEntryCount) to \(DirtyRing.maximumEntryCount), such as \(Self.usualDirtyRingSize)"
             )
         }
     }

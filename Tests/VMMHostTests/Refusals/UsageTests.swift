@@ -22,6 +22,11 @@ import Testing
         Refusal(["run", "--load-address", "1M", "hello16"], ["hello16", "--load-address", "1 MiB", "lower"]),
         Refusal(["run", "--entry", "0x7e00", "hello16"], ["hello16", "0x7e00", "--entry", "outside"]),
         Refusal(["run", "--entry", "0x300000", "hello"], ["hello", "0x300000", "outside"]),
+        Refusal(
+            ["run", "--dirty-ring-size", "4096", "hello"], ["--dirty-ring-size", "by auto", "choose ring"]),
+        Refusal(
+            ["run", "--dirty-tracking", "manual", "--dirty-ring-size", "4096", "hello"],
+            ["--dirty-ring-size", "by manual", "choose ring"]),
         Refusal(["run", "-i", "/proc/self/exe", "hello"], ["Multiboot", "hello", "elf64"]),
         Refusal(["run", "-p", String(repeating: "x", count: 4096), "hello"], ["command line", "4096", "4095"]),
     ])
@@ -43,6 +48,15 @@ import Testing
             ["zip", "--format", "flat16", "flat32", "flat64", "elf32", "elf64", "multiboot"]),
         Refusal(["run", "--load-address", "here", "hello16"], ["here", "--load-address"]),
         Refusal(["run", "--entry", "0xno", "hello16"], ["0xno", "--entry"]),
+        Refusal(
+            ["run", "--dirty-tracking", "nonsense", "hello"],
+            ["nonsense", "--dirty-tracking", "auto", "log", "manual", "ring", "off"]),
+        Refusal(["run", "--dirty-tracking", "", "hello"], ["--dirty-tracking", "auto", "ring"]),
+        Refusal(
+            ["run", "--dirty-tracking", "ring", "--dirty-ring-size", "many", "hello"], ["many", "--dirty-ring-size"]),
+        Refusal(
+            ["run", "--dirty-tracking", "ring", "--dirty-ring-size", "99999999999999999999", "hello"],
+            ["99999999999999999999", "--dirty-ring-size"]),
         Refusal(["run", "--timeout", "soon", "hello"], ["soon", "--timeout"]),
         Refusal(["run", "--timeout", "0", "hello"], ["0", "--timeout"]),
         Refusal(["run", "--timeout", "0.5ms", "hello"], ["0.5ms", "--timeout"]),

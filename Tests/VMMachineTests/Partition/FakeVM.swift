@@ -14,11 +14,23 @@ final class FakeVM: MemorySlotCalls {
         var slots: [UInt32: MemorySlot] = [:]
         /// Pages of 4 KiB, by guest frame number, that a log or a ring has.
         var dirty: Set<UInt64> = []
+        /// Those of them that nobody has written: logs can begin with all pages.
+        var initial: Set<UInt64> = []
+        /// Those of them that were read, and neither written nor cleared since.
+        var read: Set<UInt64> = []
         var protection = VirtualMachine.DirtyLogProtection.automatic
         /// Slots whose logs began full.
         var initiallySet: Set<UInt32> = []
         /// Whether pages are logged to rings.
         var hasRings = false
+        /// How many pages were taken out of the ring of each vCPU.
+        var ringPageCounts: [UInt64] = [0, 0]
+        /// In which vCPU's ring each of the pages is.
+        var rings: [UInt64: Int] = [:]
+        /// The vCPUs whose rings have run over, which nobody has noticed.
+        var overrun: Set<Int> = []
+        /// Pages that can be written without being logged, as they were in a ring that has run over.
+        var unprotected: Set<UInt64> = []
         var hasLostPages = false
         /// What has been handed over.
         var harvested: Set<UInt64> = []
@@ -41,11 +53,12 @@ final class FakeVM: MemorySlotCalls {
         self.limit = limit
     }
 
-    func partition(hasReadOnlyMemory: Bool = true) -> KVMPartition {
+    /// - Parameter sink: takes what logs had; nil for the fake itself.
+    func partition(hasReadOnlyMemory: Bool = true, sink: (any DirtyPageSink)? = nil) -> KVMPartition {
         let gate = KVMPartition.ProcessorGate(
             quiesce: { self.state.withLock { $0.setQuiesced(true) } },
             resume: { self.state.withLock { $0.setQuiesced(false) } })
-        return KVMPartition(self, hasReadOnlyMemory: hasReadOnlyMemory, gate: gate, dirtyPages: Sink(vm: self))
+        return KVMPartition(self, hasReadOnlyMemory: hasReadOnlyMemory, gate: gate, dirtyPages: sink ?? Sink(vm: self))
     }
 
     struct Sink: DirtyPageSink {
@@ -78,6 +91,7 @@ final class FakeVM: MemorySlotCalls {
                 throw .call(.setMemorySlot, .invalidArgument, about: "slot \(id), \(slot.range)")
             }
             state.slots[id] = slot
+            state.initiallySet.remove(id)
             state.added.append(slot)
             return MemorySlotID(rawValue: id)
         }
@@ -97,9 +111,7 @@ final class FakeVM: MemorySlotCalls {
                     state.complaints.append("\(slot.range) vanished while a running guest could write it")
                 }
             }
-            if slot.flags.contains(.logDirtyPages), !state.dirty.isDisjoint(with: slot.range.frames) {
-                state.complaints.append("the dirty log of \(slot.range) was lost")
-            }
+            if slot.flags.contains(.logDirtyPages) { state.dropLog(of: slot) }
             state.slots[id.rawValue] = nil
             state.removed.append(slot)
         }
@@ -111,11 +123,10 @@ final class FakeVM: MemorySlotCalls {
             guard let slot = state.slots[id.rawValue],
                 slot.flags.contains(.readOnly) == flags.contains(.readOnly)
             else { throw .call(.setMemorySlot, .invalidArgument, about: "slot \(id.rawValue)") }
-            if !flags.contains(.logDirtyPages), !state.dirty.isDisjoint(with: slot.range.frames) {
-                state.complaints.append("the dirty log of \(slot.range) was lost")
-            }
+            if !flags.contains(.logDirtyPages) { state.dropLog(of: slot) }
             state.slots[id.rawValue]?.flags = flags
             if flags.contains(.logDirtyPages), state.protection == .manualInitiallySet {
+                state.initial.formUnion(slot.range.frames)
                 state.dirty.formUnion(slot.range.frames)
                 state.initiallySet.insert(id.rawValue)
             } else {
@@ -144,18 +155,25 @@ final class FakeVM: MemorySlotCalls {
                 throw .call(.clearDirtyLog, .invalidArgument, about: "from page \(firstPage)")
             }
             for (bit, page) in slot.range.frames.dropFirst(Int(firstPage)).enumerated() where bit / 64 < words.count {
-                if words[bit / 64] >> (bit % 64) & 1 != 0 { state.dirty.remove(page) }
+                if words[bit / 64] >> (bit % 64) & 1 != 0 { state.forget(page) }
             }
         }
     }
 
     func drainDirtyRings(of vcpu: Int?, _ body: ([MemoryRange]) -> Void) throws(KVMError) {
-        let pages = try state.withLock { (state) throws(KVMError) in
+        let (pages, isLossy) = try state.withLock { (state) throws(KVMError) in
             try state.count(.resetDirtyRings)
-            defer { state.dirty = [] }
-            return state.dirty
+            let pages = state.dirty.filter { vcpu == nil || state.rings[$0] == vcpu }
+            let overrun = state.overrun.filter { vcpu == nil || $0 == vcpu }
+            for page in pages {
+                if let ring = state.rings[page] { state.ringPageCounts[ring] += 1 }
+                state.forget(page)
+            }
+            state.overrun.subtract(overrun)
+            if !overrun.isEmpty { state.hasLostPages = true }
+            return (pages, state.hasLostPages)
         }
-        body(pages.sorted().compactMap { try? MemoryRange(frames: $0..<($0 + 1)) })
+        body(isLossy ? [.whole] : pages.sorted().compactMap { try? MemoryRange(frames: $0..<($0 + 1)) })
     }
 
     var hasLostDirtyPages: Bool {
@@ -163,7 +181,7 @@ final class FakeVM: MemorySlotCalls {
         set { state.withLock { $0.hasLostPages = newValue } }
     }
 
-    var dirtyPageCounts: [UInt64]? { nil }
+    var dirtyPageCounts: [UInt64]? { state.withLock { $0.hasRings ? $0.ringPageCounts : nil } }
 
     func getDirtyLog(_ id: MemorySlotID, into words: UnsafeMutableBufferPointer<UInt64>) throws(KVMError) {
         try state.withLock { (state) throws(KVMError) in
@@ -178,7 +196,7 @@ final class FakeVM: MemorySlotCalls {
             words.update(repeating: 0)
             for (bit, page) in slot.range.frames.enumerated() where state.dirty.contains(page) {
                 words[bit / 64] |= 1 << (bit % 64)
-                if state.protection == .automatic { state.dirty.remove(page) }
+                if state.protection == .automatic { state.forget(page) } else { state.read.insert(page) }
             }
         }
     }
@@ -210,15 +228,53 @@ final class FakeVM: MemorySlotCalls {
     }
 
     /// What a guest's write to a page does.
-    func write(page: UInt64) {
+    /// - Parameters:
+    ///   - vcpu: that writes.
+    ///   - store: the write itself, which no log is read in the midst of.
+    func write(page: UInt64, vcpu: Int = 0, _ store: () -> Void = {}) {
         state.withLock { state in
             let slot = state.slots.values.first { $0.range.frames.contains(page) }
-            if let slot, slot.flags.contains(.logDirtyPages) { state.dirty.insert(page) }
+            if let slot, slot.flags.contains(.logDirtyPages), !state.unprotected.contains(page) {
+                if state.dirty.insert(page).inserted { state.rings[page] = vcpu }
+                state.initial.remove(page)
+                state.read.remove(page)
+            }
+            store()
+        }
+    }
+
+    /// Makes the ring of a vCPU run over: the pages in it are in none, and can be written without being logged.
+    func overrunRing(of vcpu: Int) {
+        state.withLock { state in
+            for page in state.dirty where state.rings[page] == vcpu {
+                state.forget(page)
+                state.unprotected.insert(page)
+            }
+            state.overrun.insert(vcpu)
         }
     }
 }
 
 extension FakeVM.State {
+    /// Starts the log of a page anew.
+    mutating func forget(_ page: UInt64) {
+        dirty.remove(page)
+        initial.remove(page)
+        read.remove(page)
+        rings[page] = nil
+    }
+
+    /// What is left of a slot's log goes, and all of its pages are protected when it has one again.
+    mutating func dropLog(of slot: MemorySlot) {
+        if slot.range.frames.contains(where: { dirty.contains($0) && !initial.contains($0) && !read.contains($0) }) {
+            complaints.append("the dirty log of \(slot.range) was lost")
+        }
+        for page in slot.range.frames {
+            forget(page)
+            unprotected.remove(page)
+        }
+    }
+
     mutating func count(_ call: KVMCall) throws(KVMError) {
         defer { calls += 1 }
         guard !failing.contains(calls) else { throw .call(call, failure, about: "call \(calls)") }

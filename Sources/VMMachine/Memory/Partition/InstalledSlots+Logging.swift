@@ -26,6 +26,8 @@ extension InstalledSlots {
     mutating func stopLogging() throws(SlotFailure) {
         // Not to be begun anew: that would take as long as a harvest, and the guest a fault for each page.
         try harvest(layout.slots, goesOn: false)
+        // If it fails halfway, the logs that are switched on again are to begin clean.
+        if beganFull { try setProtection(.manual) }
         try setFlags(isLogging: false)
         // All pages were marked.
         if method == .ring { calls.hasLostDirtyPages = false }
