@@ -9,6 +9,8 @@
 #include "descriptors.h"
 #include "paging.h"
 
+#include <stddef.h>
+
 enum {
     FRACTION_BITS = 16, // of counts of the time-stamp counter
 
@@ -64,9 +66,10 @@ static void carry_out(uint64_t order)
     } while (is_endless && !is_stopped(order));
 }
 
-static void work(void)
+static void work(void *argument)
 {
     uint64_t order = 0;
+    (void)argument;
     for (;;) {
         while (__atomic_load_n(&control()->order, __ATOMIC_ACQUIRE) == order) {
             pause();
@@ -83,9 +86,9 @@ void guest_main(const char *command_line, uint64_t memory_size, uint64_t cpu_cou
     (void)command_line;
     (void)cpu_count;
     tsc_khz = tsc_frequency;
-    load_descriptor_tables();
+    load_descriptor_tables(&boot_processor);
     map_range(0, memory_size, USER_MEMORY);
     map_range(WRITER_DOORBELL, WRITER_DOORBELL + PAGE_SIZE, USER_MEMORY);
     load_page_tables();
-    enter_user_mode(work);
+    enter_user_mode(&boot_processor, work, NULL);
 }
