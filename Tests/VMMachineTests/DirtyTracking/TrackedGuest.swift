@@ -52,7 +52,8 @@ final class TrackedGuest {
         self.partition = partition
         tracker = DirtyTracker(
             partition, manager.dirtyLog,
-            DirtyTrackingSupport(hasManualProtection: true, hasInitiallySet: true, maximumRingEntryCount: hasRings ? 65_536 : 0),
+            DirtyTrackingSupport(
+                hasManualProtection: true, hasInitiallySet: true, maximumRingEntryCount: hasRings ? 65_536 : 0),
             hasRings ? .rings : .bitmaps(preferred: nil))
         try add(0..<200, priority: 0)
         try add(260..<331, priority: 1)
