@@ -13,11 +13,16 @@ struct ContinuousHarvestTests {
     struct Load: CustomTestStringConvertible, Sendable {
         let method: DirtyTrackingMethod
         let pattern: String
+        var cpus = 1
 
-        var testDescription: String { "\(method.rawValue), \(pattern)" }
+        var testDescription: String { "\(method.rawValue), \(pattern), \(cpus) CPUs" }
 
         static let all = hostMethods.flatMap { method in
             ["sequential", "random", "hot"].map { Load(method: method, pattern: $0) }
+                + [
+                    Load(method: method, pattern: "sequential", cpus: 2),
+                    Load(method: method, pattern: "random", cpus: 2),
+                ]
         }
     }
 
@@ -27,9 +32,14 @@ struct ContinuousHarvestTests {
         let machine = try makeMachine(
             "dirty",
             { configuration in
-                configuration.irqchip = .none
+                // A second CPU takes a local APIC to be started.
+                configuration.irqchip = load.cpus == 1 ? .none : .full
+                configuration.cpus = load.cpus
                 configuration.memory = ByteSize(bytes: 64 << 20)
-                configuration.arguments = ["--set", "32M", "--pattern", load.pattern, "--report", "0"]
+                configuration.arguments = [
+                    "--set", load.cpus == 1 ? "32M" : "8M", "--pattern", load.pattern, "--report", "0", "--cpus",
+                    "\(load.cpus)",
+                ]
                 configuration.prepare(for: load.method, ringSize: 1024)
             }, console: console)
         let tracker = machine.dirtyTracker

@@ -25,7 +25,7 @@ struct MethodsChart {
 
     private static var rows: [Row] {
         Load.intervals.map { interval in
-            Row(title: ["writes lost,", "harvest every", name(interval)], interval: interval, axis: loss) {
+            Row(title: ["throughput lost,", "harvest every", name(interval)], interval: interval, axis: loss) {
                 100 * $0.loss
             }
         }
