@@ -44,8 +44,8 @@ extension VirtualMachine {
         while rest > 0, calls < Self.resetCallLimit {
             calls += 1
             do throws(KVMError) {
-                // Linux 6.16 and later end the call early for a signal, and then forget to protect up to 64 pages of the entries
-                // that they say they have reset.
+                // A signal can end the call early (seen with Linux 6.18), and pages of entries that it says it has reset were
+                // then found to be writable.
                 rest -= try SignalMask.withSignalsBlocked { () throws(KVMError) in
                     try descriptor.call(.resetDirtyRings, CKVM_RESET_DIRTY_RINGS)
                 }

@@ -34,9 +34,13 @@ public struct DirtyRound: ~Copyable, Sendable {
     /// - Parameter words: a bit for each page of the range, the first in the lowest bit of the first. Words that are missing
     ///   are 0; bits past the last page are ignored.
     public init(_ words: [UInt64], of range: MemoryRange) {
-        append(range) { room in
-            for index in room.indices { room[index] = index < words.count ? words[index] : 0 }
-            room[room.count - 1] &= ~0 >> ((0 &- range.pageCount) & 63)
+        // Of a range that is far longer than the words there would be no room for the zeros.
+        let pageCount = min(range.pageCount, UInt64(words.count) << 6)
+        guard pageCount > 0 else { return }
+        let last = range.start.rawValue + (pageCount << PageSize.size4K.shift - 1)
+        append(MemoryRange(uncheckedFrom: range.start, through: GuestAddress(last))) { room in
+            for index in room.indices { room[index] = words[index] }
+            room[room.count - 1] &= ~0 >> ((0 &- pageCount) & 63)
         }
         finish(nil)
     }

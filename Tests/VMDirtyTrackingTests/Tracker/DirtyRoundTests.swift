@@ -18,6 +18,21 @@ import VMRegions
         #expect(count == 0 && runs.isEmpty && inRange == 0 && memory.marked.isEmpty)
     }
 
+    @Test("Of words and a range it has the pages that both have, however long either is")
+    func ofWords() throws {
+        let short = try MemoryRange(start: GuestAddress(0x1_0000), count: 70 << 12)
+        var round = DirtyRound([1 << 63, .max, .max], of: short)
+        let (runs, count) = (round.runs(), round.pageCount)
+        #expect(runs == [79..<86] && count == 7)
+        round.putBack()
+        let long = DirtyRound([0b110], of: .whole)
+        let (longRuns, longCount) = (long.runs(), long.pageCount)
+        #expect(longRuns == [1..<3] && longCount == 2)
+        let none = DirtyRound([], of: .whole)
+        let nothing = none.pageCount
+        #expect(nothing == 0)
+    }
+
     @Test("It has what the log and the bitmaps have, once, and takes it")
     func both() throws {
         let memory = try TrackedMemory()
