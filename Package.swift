@@ -17,6 +17,7 @@ let package = Package(
         .library(name: "KVM", targets: ["KVM"]),
         .library(name: "VMDirtyTracking", targets: ["VMDirtyTracking"]),
         .library(name: "VMBoot", targets: ["VMBoot"]),
+        .library(name: "VMState", targets: ["VMState"]),
         .library(name: "VMDevices", targets: ["VMDevices"]),
         .library(name: "VMMachine", targets: ["VMMachine"]),
     ],
@@ -45,12 +46,13 @@ let package = Package(
             name: "VMDirtyTracking",
             dependencies: ["KVM", "VMAddressSpace", "VMDirtyBitmap", "VMHost", "VMMemory", "VMRegions"]),
         .target(name: "VMBoot", dependencies: ["VMAddressSpace", "VMMemory", system]),
-        .target(name: "VMDevices"),
+        .target(name: "VMState"),
+        .target(name: "VMDevices", dependencies: ["VMState"]),
         .target(
             name: "VMMachine",
             dependencies: [
                 "CKVM", "KVM", "VMAddressSpace", "VMBoot", "VMDevices", "VMDirtyBitmap", "VMDirtyTracking", "VMHost",
-                "VMMemory", "VMRegions", system,
+                "VMMemory", "VMRegions", "VMState", system,
             ]),
 
         // The test guests of `Guests/`, assembled by a plugin and linked in as data.
@@ -84,7 +86,8 @@ let package = Package(
         .testTarget(name: "KVMTests", dependencies: ["CKVM", "KVM", "TestSupport", "VMAddressSpace", system]),
         .testTarget(
             name: "VMBootTests", dependencies: ["VMAddressSpace", "VMBoot", "VMDirtyBitmap", "VMMemory", system]),
-        .testTarget(name: "VMDevicesTests", dependencies: ["TestSupport", "VMDevices"]),
+        .testTarget(name: "VMStateTests", dependencies: ["VMState"]),
+        .testTarget(name: "VMDevicesTests", dependencies: ["TestSupport", "VMDevices", "VMState"]),
         .testTarget(
             name: "VMMachineTests",
             dependencies: [
