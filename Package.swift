@@ -20,6 +20,7 @@ let package = Package(
         .library(name: "VMState", targets: ["VMState"]),
         .library(name: "VMDevices", targets: ["VMDevices"]),
         .library(name: "VMMachine", targets: ["VMMachine"]),
+        .library(name: "VMMigration", targets: ["VMMigration"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -29,6 +30,7 @@ let package = Package(
         .systemLibrary(name: "CKVM"),
         .systemLibrary(name: "CBisect"),
         .systemLibrary(name: "CHostMemory"),
+        .systemLibrary(name: "CXXHash"),
         .target(name: "CThreads"),
         .target(name: "CTryCopy"),
         .target(name: "VMHost", dependencies: ["CThreads", system]),
@@ -54,6 +56,9 @@ let package = Package(
                 "CKVM", "KVM", "VMAddressSpace", "VMBoot", "VMDevices", "VMDirtyBitmap", "VMDirtyTracking", "VMHost",
                 "VMMemory", "VMRegions", "VMState", system,
             ]),
+
+        .target(
+            name: "VMMigration", dependencies: ["CXXHash", "VMAddressSpace", "VMHost", "VMState", system]),
 
         // The test guests of `Guests/`, assembled by a plugin and linked in as data.
         .plugin(name: "AssembleGuests", capability: .buildTool(), path: "Sources/AssembleGuests"),
@@ -94,6 +99,9 @@ let package = Package(
                 "CKVM", "KVM", "TestSupport", "VMAddressSpace", "VMBoot", "VMDevices", "VMDirtyTracking", "VMHost",
                 "VMMachine", "VMMemory", "VMRegions", system,
             ]),
+        .testTarget(
+            name: "VMMigrationTests",
+            dependencies: ["TestSupport", "VMAddressSpace", "VMHost", "VMMigration", "VMState", system]),
         .testTarget(
             name: "VMMTests", dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyTracking", "VMM", "VMMachine"]),
 
