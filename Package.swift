@@ -112,7 +112,7 @@ let package = Package(
             name: "VMMachineHostTests",
             dependencies: [
                 "BuiltInGuests", "KVM", "TestSupport", "VMAddressSpace", "VMBoot", "VMDevices", "VMDirtyBitmap",
-                "VMDirtyTracking", "VMMachine", "VMMemory", "VMRegions",
+                "VMDirtyTracking", "VMMachine", "VMMemory", "VMRegions", "VMState",
             ]),
         .testTarget(name: "VMMHostTests", dependencies: ["BuiltInGuests", "TestSupport"]),
     ],

@@ -52,7 +52,8 @@ extension ExitStatus {
             case .kvm(.cannotOpen), .kvm(.wrongVersion), .kvm(.missingCapability): .noKVM
             case .kvm(.call(_, .permissionDenied, _)), .kvm(.call(_, .notPermitted, _)): .notPermitted
             case .kvm(.call(.createVM, _, _)): .noKVM
-            case .kvm, .memory, .backing, .device, .thread, .alreadyStarted: .hostFailure
+            case .state: .badData
+            case .kvm, .memory, .backing, .device, .thread, .alreadyStarted, .hostLacks, .notPaused: .hostFailure
             case .boot(let error): ExitStatus(error)
             }
     }

@@ -83,6 +83,12 @@ extension Capability {
     public static let xsave2 = Capability(rawValue: KVM_CAP_XSAVE2)
     /// Saving XCR0.
     public static let xcrs = Capability(rawValue: KVM_CAP_XCRS)
+    /// Saving the page-directory pointers of PAE paging.
+    public static let specialRegisters2 = Capability(rawValue: KVM_CAP_SREGS2)
+    /// A TSC frequency other than the host's.
+    public static let tscControl = Capability(rawValue: KVM_CAP_TSC_CONTROL)
+    /// Telling a guest that it was paused.
+    public static let clockControl = Capability(rawValue: KVM_CAP_KVMCLOCK_CTRL)
     /// Saving debug registers.
     public static let debugRegisters = Capability(rawValue: KVM_CAP_DEBUGREGS)
 
@@ -137,6 +143,15 @@ extension Capability {
         Use(
             .binaryStatistics, "KVM_CAP_BINARY_STATS_FD", "exits and page faults that 'vmm dirty-rate' shows",
             else: "it shows none"),
+        Use(
+            .specialRegisters2, "KVM_CAP_SREGS2", "saving the page-directory pointers of PAE paging",
+            else: "they are read from guest memory again"),
+        Use(
+            .tscControl, "KVM_CAP_TSC_CONTROL", "guests from hosts with another TSC frequency",
+            else: "they see it change"),
+        Use(
+            .clockControl, "KVM_CAP_KVMCLOCK_CTRL", "telling a restored guest that it was paused",
+            else: "its watchdogs may complain"),
         Use(.debugRegisters, "KVM_CAP_DEBUGREGS", "saving debug registers", else: "they are not saved"),
     ]
 

@@ -35,12 +35,23 @@ extension VCPU {
         return buffer.elements(count)
     }
 
+    /// How many model-specific registers can be read before one that the vCPU does not have.
+    public func msrCount(readableIn indices: [UInt32]) throws(KVMError) -> Int {
+        let buffer = msrBuffer(indices.map { MSREntry(index: $0, reserved: 0, data: 0) })
+        return try descriptor.call(.getMSRs, CKVM_GET_MSRS, buffer.pointer, about: "vCPU \(id)")
+    }
+
     /// Sets model-specific registers in order.
     /// - Throws: `KVMError.call` with `ENXIO` that names the first one refused; those before it are then set.
     public func setMSRs(_ entries: [MSREntry]) throws(KVMError) {
+        try checkMSRs(.setMSRs, entries.map(\.index), try setMSRs(prefixOf: entries))
+    }
+
+    /// Sets model-specific registers in order, up to the first that is refused.
+    /// - Returns: how many were set.
+    public func setMSRs(prefixOf entries: [MSREntry]) throws(KVMError) -> Int {
         let buffer = msrBuffer(entries)
-        let count = try descriptor.call(.setMSRs, CKVM_SET_MSRS, buffer.pointer, about: "vCPU \(id)")
-        try checkMSRs(.setMSRs, entries.map(\.index), count)
+        return try descriptor.call(.setMSRs, CKVM_SET_MSRS, buffer.pointer, about: "vCPU \(id)")
     }
 
     private func msrBuffer(_ entries: [MSREntry]) -> FlexibleArray<kvm_msrs, MSREntry> {

@@ -5,16 +5,30 @@ import CKVM
 public typealias GeneralRegisters = kvm_regs
 /// Segments, descriptor tables, control registers, EFER and the APIC base.
 public typealias SpecialRegisters = kvm_sregs
+/// The same with the page-directory pointers of PAE paging.
+public typealias SpecialRegisters2 = kvm_sregs2
 /// The x87 and SSE registers.
 public typealias FPUState = kvm_fpu
 /// XCR0 and its kin.
 public typealias ExtendedControlRegisters = kvm_xcrs
+/// The number and the value of an extended control register.
+public typealias ExtendedControlRegister = kvm_xcr
 /// Exceptions, interrupts, NMIs and SMIs that are pending or being delivered.
 public typealias VCPUEvents = kvm_vcpu_events
 /// DR0 to DR3, DR6 and DR7.
 public typealias DebugRegisters = kvm_debugregs
 /// The index and the value of a model-specific register.
 public typealias MSREntry = kvm_msr_entry
+
+extension SpecialRegisters {
+    /// A segment register, with the part of it that the processor keeps to itself.
+    public typealias Segment = kvm_segment
+}
+
+extension SpecialRegisters2 {
+    /// Whether `pdptrs` means something.
+    public static let hasPageDirectoryPointers = UInt64(KVM_SREGS2_FLAGS_PDPTRS_VALID)
+}
 
 /// Whether a processor runs, waits or sleeps (KVM API document, section 4.38).
 public enum MPState: UInt32, Hashable, Sendable {
@@ -49,6 +63,17 @@ extension VCPU {
     /// - Throws: `KVMError.call` with `EINVAL` for a combination that the processor does not know.
     public func setSpecialRegisters(_ registers: SpecialRegisters) throws(KVMError) {
         try descriptor.set(.setSpecialRegisters, CKVM_SET_SREGS, registers, about: "vCPU \(id)")
+    }
+
+    /// The special registers, with the page-directory pointers of PAE paging where there are any, but without the interrupt
+    /// that is being injected. Needs `Capability.specialRegisters2`.
+    public func specialRegisters2() throws(KVMError) -> SpecialRegisters2 {
+        try descriptor.get(.getSpecialRegisters2, CKVM_GET_SREGS2, zero: SpecialRegisters2(), about: "vCPU \(id)")
+    }
+
+    /// Sets them all. Needs `Capability.specialRegisters2`.
+    public func setSpecialRegisters2(_ registers: SpecialRegisters2) throws(KVMError) {
+        try descriptor.set(.setSpecialRegisters2, CKVM_SET_SREGS2, registers, about: "vCPU \(id)")
     }
 
     /// The x87 and SSE registers.

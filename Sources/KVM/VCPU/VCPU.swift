@@ -24,7 +24,7 @@ public struct VCPU: ~Copyable, @unchecked Sendable {
     @usableFromInline let runPage: UnsafeMutablePointer<kvm_run>
     private let runPageSize: Int
     /// The size in bytes of its XSAVE area.
-    let xsaveSize: Int
+    public let xsaveSize: Int
 
     init(id: UInt32, descriptor: consuming KVMDescriptor, _ traits: VCPUTraits) throws(KVMError) {
         let runPageSize = traits.runPageSize
@@ -114,5 +114,18 @@ public struct VCPU: ~Copyable, @unchecked Sendable {
     /// The frequency of its time-stamp counter in kHz. Needs `Capability.tscFrequency`.
     public func tscKilohertz() throws(KVMError) -> UInt32 {
         UInt32(clamping: try descriptor.call(.getTSCFrequency, CKVM_GET_TSC_KHZ, about: "vCPU \(id)"))
+    }
+
+    /// Sets the frequency of its time-stamp counter. Needs `Capability.tscControl` for any but the host's.
+    public func setTSCKilohertz(_ kilohertz: UInt32) throws(KVMError) {
+        try descriptor.call(
+            .setTSCFrequency, CKVM_SET_TSC_KHZ, UInt(kilohertz), about: "vCPU \(id), \(kilohertz) kHz")
+    }
+
+    /// Tells the guest, where it has a paravirtual clock, that it did not run for a while, so that its watchdogs do not take
+    /// that for a fault of its own. Needs `Capability.clockControl`.
+    /// - Throws: `KVMError.call` with `EINVAL` for a guest without such a clock.
+    public func notifyPaused() throws(KVMError) {
+        try descriptor.call(.guestPaused, CKVM_KVMCLOCK_CTRL, about: "vCPU \(id)")
     }
 }

@@ -41,6 +41,12 @@ public enum VMExit {
     /// An exit reason this program does not know, by its number.
     case other(reason: UInt32)
 
+    /// Whether it is `interrupted`.
+    @inlinable
+    public var isInterrupted: Bool {
+        if case .interrupted = self { true } else { false }
+    }
+
     /// `count` accesses of `size` bytes to one port (more than one for string instructions).
     @frozen
     public struct PortIO {

@@ -6,6 +6,20 @@ public typealias VMClock = kvm_clock_data
 /// One entry of the table from interrupt lines (GSIs) to pins and messages.
 public typealias InterruptRoute = kvm_irq_routing_entry
 
+/// One of the interrupt controllers of a PC, in the kernel.
+public enum IRQChip: UInt32, CaseIterable, Hashable, Sendable {
+    case masterPIC = 0
+    case slavePIC = 1
+    case ioapic = 2
+}
+
+extension kvm_irqchip {
+    fileprivate init(chip: IRQChip) {
+        self.init()
+        chip_id = chip.rawValue
+    }
+}
+
 extension VirtualMachine {
     /// Creates two 8259 PICs, an I/O APIC, and with each vCPU a local APIC, all in the kernel. Must come before the
     /// first vCPU, and after the memory slots (on some hosts each slot added later costs milliseconds).
@@ -25,6 +39,33 @@ extension VirtualMachine {
         // A port 0x61 that answers, so that a guest calibrating its TSC by the speaker gate finishes.
         configuration.flags = UInt32(KVM_PIT_SPEAKER_DUMMY)
         try descriptor.set(.createPIT, CKVM_CREATE_PIT2, configuration)
+    }
+
+    /// The state of one of the interrupt controllers that `createIRQChip` made, 512 bytes.
+    public func irqchip(_ chip: IRQChip) throws(KVMError) -> [UInt8] {
+        let state = try descriptor.get(
+            .getIRQChip, CKVM_GET_IRQCHIP, zero: kvm_irqchip(chip: chip), about: "\(chip)")
+        return withUnsafeBytes(of: state.chip) { Array($0) }
+    }
+
+    /// - Parameter state: what `irqchip(_:)` gave, perhaps elsewhere. Of fewer bytes, the rest is zero.
+    public func setIRQChip(_ chip: IRQChip, _ bytes: [UInt8]) throws(KVMError) {
+        var state = kvm_irqchip(chip: chip)
+        withUnsafeMutableBytes(of: &state.chip) { $0.copyBytes(from: bytes.prefix($0.count)) }
+        try descriptor.set(.setIRQChip, CKVM_SET_IRQCHIP, state, about: "\(chip)")
+    }
+
+    /// The state of the timer that `createPIT` made.
+    public func pit() throws(KVMError) -> [UInt8] {
+        let state = try descriptor.get(.getPIT, CKVM_GET_PIT2, zero: kvm_pit_state2())
+        return withUnsafeBytes(of: state) { Array($0) }
+    }
+
+    /// - Parameter state: what `pit()` gave, perhaps elsewhere. Of fewer bytes, the rest is zero.
+    public func setPIT(_ bytes: [UInt8]) throws(KVMError) {
+        var state = kvm_pit_state2()
+        withUnsafeMutableBytes(of: &state) { $0.copyBytes(from: bytes.prefix($0.count)) }
+        try descriptor.set(.setPIT, CKVM_SET_PIT2, state)
     }
 
     /// Sets the level of an input of the in-kernel interrupt controllers: GSI 0...15 reach both the PICs and the

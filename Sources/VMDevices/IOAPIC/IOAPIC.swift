@@ -49,7 +49,7 @@ public final class IOAPIC: MMIODevice {
 
     let state = Mutex(State())
     private let deliver: @Sendable (InterruptMessage) -> Void
-    private let onRouteChange: (@Sendable (_ pin: Int, _ message: InterruptMessage) -> Void)?
+    let onRouteChange: (@Sendable (_ pin: Int, _ message: InterruptMessage) -> Void)?
 
     /// Makes an I/O APIC as it is after reset: ID 0, all pins masked.
     ///
@@ -223,6 +223,14 @@ final class IOAPICLine: InterruptLine {
             guard asserted != isAsserted else { return }
             isAsserted = asserted
             ioapic.change(&state.pins[pin]) { $0.assertedLines += asserted ? 1 : -1 }
+        }
+    }
+
+    func restoreLevel(_ asserted: Bool) {
+        ioapic.state.withLock { state in
+            guard asserted != isAsserted else { return }
+            isAsserted = asserted
+            state.pins[pin].assertedLines += asserted ? 1 : -1
         }
     }
 }

@@ -10,6 +10,14 @@ struct RedirectionEntry {
     /// The register as the guest reads it. Delivery status stays 0: a message is sent at once.
     private(set) var rawValue: UInt64 = maskBit
 
+    init() {}
+
+    /// What it was when it was saved; bits that no entry has set are dropped.
+    init(saved rawValue: UInt64) {
+        self.rawValue = rawValue & (Self.writable | Self.remoteIRRBit)
+        if rawValue & Self.levelBit == 0 { isRemoteIRRSet = false }
+    }
+
     var vector: UInt8 { UInt8(truncatingIfNeeded: rawValue) }
     var isMasked: Bool { rawValue & Self.maskBit != 0 }
 

@@ -8,6 +8,17 @@ public protocol InterruptLine: AnyObject, Sendable {
     ///
     /// - Parameter asserted: whether the device asks for service, whatever the electrical polarity.
     func setLevel(_ asserted: Bool)
+
+    /// Gives the wire the level it had when its device and its interrupt controller were saved: both have the rest of it in
+    /// their own state, so nothing is delivered.
+    func restoreLevel(_ asserted: Bool)
+}
+
+extension InterruptLine {
+    /// Drives it, for a wire whose other end takes no notice of a level it has already.
+    public func restoreLevel(_ asserted: Bool) {
+        setLevel(asserted)
+    }
 }
 
 /// A wire that leads nowhere, for a device that is only polled.

@@ -1,4 +1,5 @@
 import Synchronization
+import VMState
 
 /// QEMU's firmware configuration device, through which a guest asks what machine it runs on: the traditional port
 /// interface without DMA and without a file directory (QEMU, docs/specs/fw_cfg.rst).
@@ -42,8 +43,14 @@ public final class FirmwareConfig: PortDevice {
     }
 
     private struct Selection {
+        var item: Item
         var bytes: [UInt8]
         var offset = 0
+
+        init(_ item: Item, in contents: [Content]) {
+            self.item = item
+            bytes = contents.first { $0.item == item }?.bytes ?? []
+        }
 
         mutating func next() -> UInt8 {
             guard offset < bytes.count else { return 0 }
@@ -72,7 +79,7 @@ public final class FirmwareConfig: PortDevice {
             Content(item: .processorCount, bytes: Self.littleEndianBytes(of: processorCount)),
             Content(item: .maximumProcessorCount, bytes: Self.littleEndianBytes(of: processorCount)),
         ]
-        self.selection = Mutex(Selection(bytes: Self.bytes(of: .signature, in: contents)))
+        self.selection = Mutex(Selection(.signature, in: contents))
         self.contents = contents
     }
 
@@ -90,8 +97,8 @@ public final class FirmwareConfig: PortDevice {
     /// Selects an item, if the access is 16 bits wide and to the selector.
     public func write(_ value: UInt32, port: UInt16, size: Int) {
         guard port == Self.selectorPort, size == 2 else { return }
-        let bytes = Self.bytes(of: Item(rawValue: UInt16(truncatingIfNeeded: value)), in: contents)
-        selection.withLock { $0 = Selection(bytes: bytes) }
+        let item = Item(rawValue: UInt16(truncatingIfNeeded: value))
+        selection.withLock { $0 = Selection(item, in: contents) }
     }
 
     /// Reads a run of bytes of the selected item under one lock.
@@ -106,8 +113,36 @@ public final class FirmwareConfig: PortDevice {
         }
     }
 
-    private static func bytes(of item: Item, in contents: [Content]) -> [UInt8] {
-        contents.first { $0.item == item }?.bytes ?? []
+    // MARK: Saving, while no vCPU runs
+
+    /// Which item is selected, and how much of it was read.
+    public var savedState: some SavedPart {
+        selection.withLock { SavedSelection(item: $0.item.rawValue, offset: $0.offset) }
+    }
+
+    /// Checks its record.
+    /// - Returns: what gives the device that state, and cannot fail.
+    public func restoration(from records: MachineState) throws(StateError) -> () -> Void {
+        let saved = try records.part(SavedSelection.self)
+        return { [self] in
+            selection.withLock { selection in
+                selection = Selection(Item(rawValue: saved.item), in: contents)
+                selection.offset = min(saved.offset, selection.bytes.count)
+            }
+        }
+    }
+
+    private struct SavedSelection: SavedPart {
+        static let kind = "fw_cfg"
+        static let version: UInt32 = 1
+
+        var item: UInt16 = 0
+        var offset = 0
+
+        mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+            try archive.number("item", &item)
+            try archive.number("offset", &offset, in: 0...Int.max)
+        }
     }
 
     private static func littleEndianBytes(of value: some FixedWidthInteger) -> [UInt8] {

@@ -1,4 +1,5 @@
 import Synchronization
+import VMState
 
 /// The power-on self-test code port 0x80: remembers the last code and reads it back.
 ///
@@ -30,5 +31,30 @@ public final class POSTPort: BytePortDevice {
     /// Remembers a code.
     public func writeByte(_ value: UInt8, port: UInt16) {
         code.store(value, ordering: .relaxed)
+    }
+
+    // MARK: Saving, while no vCPU runs
+
+    /// The last code.
+    public var savedState: some SavedPart { Saved(value: lastCode) }
+
+    /// Checks its record.
+    /// - Returns: what gives the device that state, and cannot fail.
+    public func restoration(from records: MachineState) throws(StateError) -> () -> Void {
+        let saved = try records.part(Saved.self)
+        return { [self] in
+            code.store(saved.value, ordering: .relaxed)
+        }
+    }
+
+    private struct Saved: SavedPart {
+        static let kind = "post"
+        static let version: UInt32 = 1
+
+        var value: UInt8 = 0
+
+        mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+            try archive.number("code", &value)
+        }
     }
 }

@@ -1,4 +1,5 @@
 import Synchronization
+import VMState
 
 /// The ACPI PM1a control register, through which a guest turns the machine off (ACPI specification, section 4.8.3.2.1).
 ///
@@ -53,5 +54,30 @@ public final class PowerOffPort: PortDevice {
     /// By how many bits the byte at `port` is into the register.
     private static func shift(_ port: UInt16) -> UInt16 {
         8 * (port & 1)
+    }
+
+    // MARK: Saving, while no vCPU runs
+
+    /// What the register has.
+    public var savedState: some SavedPart { Saved(value: register.withLock(\.self)) }
+
+    /// Checks its record.
+    /// - Returns: what gives the device that state, and cannot fail.
+    public func restoration(from records: MachineState) throws(StateError) -> () -> Void {
+        let saved = try records.part(Saved.self)
+        return { [self] in
+            register.withLock { $0 = saved.value }
+        }
+    }
+
+    private struct Saved: SavedPart {
+        static let kind = "pm1a"
+        static let version: UInt32 = 1
+
+        var value: UInt16 = 0
+
+        mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+            try archive.number("control", &value)
+        }
     }
 }

@@ -1,4 +1,5 @@
 import Synchronization
+import VMState
 
 /// The reset line of a PC's keyboard controller, and nothing else of it: ports 0x60 and 0x64 (Intel 8042).
 ///
@@ -51,5 +52,30 @@ public final class ResetPort: BytePortDevice {
     /// Takes a command; only those that pulse the reset line do anything.
     public func writeByte(_ value: UInt8, port: UInt16) {
         if port == Self.commandPort, value & 0xf1 == 0xf0 { onReset() }
+    }
+
+    // MARK: Saving, while no vCPU runs
+
+    /// How many stale bytes are left.
+    public var savedState: some SavedPart { Saved(value: max(0, staleBytes.load(ordering: .relaxed))) }
+
+    /// Checks its record.
+    /// - Returns: what gives the device that state, and cannot fail.
+    public func restoration(from records: MachineState) throws(StateError) -> () -> Void {
+        let saved = try records.part(Saved.self)
+        return { [self] in
+            staleBytes.store(saved.value, ordering: .relaxed)
+        }
+    }
+
+    private struct Saved: SavedPart {
+        static let kind = "i8042"
+        static let version: UInt32 = 1
+
+        var value: Int = 0
+
+        mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+            try archive.number("stale bytes", &value, in: 0...64)
+        }
     }
 }

@@ -11,6 +11,19 @@ struct ReceiveFIFO {
     var isEmpty: Bool { count == 0 }
     var isFull: Bool { count == capacity }
 
+    init() {}
+
+    /// As it was when it had `content`, of which as much is taken as fits.
+    init(_ content: [UInt8], enabled: Bool) {
+        reset(enabled: enabled)
+        for byte in content.prefix(capacity) { _ = push(byte) }
+    }
+
+    /// What it holds, the oldest first.
+    var content: [UInt8] {
+        (0..<count).map { bytes[(head + $0) & (Self.depth - 1)] }
+    }
+
     /// Empties the ring and sets its mode.
     mutating func reset(enabled: Bool) {
         count = 0

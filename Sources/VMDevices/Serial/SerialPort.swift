@@ -29,13 +29,13 @@ public final class SerialPort: BytePortDevice {
     public let ports: ClosedRange<UInt16>
 
     private let console: any ConsoleOutput
-    private let interrupt: any InterruptLine
-    private let onReceiveSpace: (@Sendable () -> Void)?
-    private let state = Mutex(SerialState())
+    let interrupt: any InterruptLine
+    let onReceiveSpace: (@Sendable () -> Void)?
+    let state = Mutex(SerialState())
     /// What a guest that prints by polling needs, readable without the lock: LSR in the low byte, and above it whether
     /// `SerialState.transmitsDirectly`. It changes only under the lock, so it is never older than the guest's last
     /// ordered access.
-    private let published: Atomic<UInt16>
+    let published: Atomic<UInt16>
     private static let transmitsDirectly: UInt16 = 1 << 8
     private static let lineStatusOffset: UInt16 = 5
 
@@ -163,7 +163,7 @@ public final class SerialPort: BytePortDevice {
         return result
     }
 
-    private static func publication(of state: borrowing SerialState) -> UInt16 {
+    static func publication(of state: borrowing SerialState) -> UInt16 {
         UInt16(state.lineStatus.rawValue) | (state.transmitsDirectly ? transmitsDirectly : 0)
     }
 }

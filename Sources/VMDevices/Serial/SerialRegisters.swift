@@ -74,6 +74,10 @@ struct ModemStatus: OptionSet {
     static let ringIndicator = ModemStatus(rawValue: 1 << 6)
     static let dataCarrierDetect = ModemStatus(rawValue: 1 << 7)
 
+    static let deltas: ModemStatus = [
+        .deltaClearToSend, .deltaDataSetReady, .trailingEdgeRingIndicator, .deltaDataCarrierDetect,
+    ]
+
     /// The inputs of a port with a terminal at the other end: carrier, ready, clear to send.
     static let connected: ModemStatus = [.clearToSend, .dataSetReady, .dataCarrierDetect]
 

@@ -1,3 +1,5 @@
+import VMState
+
 /// The registers of a 16550A: pure state, no lock and no outside world. Noncopyable, so that no access copies it.
 struct SerialState: ~Copyable {
     private(set) var receiveFIFO = ReceiveFIFO()
@@ -194,5 +196,71 @@ struct SerialState: ~Copyable {
         if before.contains(.ringIndicator), !after.contains(.ringIndicator) {
             modemDeltas.insert(.trailingEdgeRingIndicator)
         }
+    }
+
+    // MARK: Saving
+
+    /// What it is saved as.
+    var saved: SavedSerialPort {
+        SavedSerialPort(
+            receiveFIFO: receiveFIFO, interruptEnable: interruptEnable, isFIFOEnabled: isFIFOEnabled,
+            triggerLevel: triggerLevel, lineControl: lineControl, modemControl: modemControl,
+            modemDeltas: modemDeltas, hasOverrun: hasOverrun, scratch: scratch, divisor: divisor,
+            isTransmitterEmptyPending: isTransmitterEmptyPending, drivenLevel: drivenLevel)
+    }
+
+    /// Replaces all of it. A host that had to wait is told of room once more: it may be another one.
+    mutating func restore(_ saved: SavedSerialPort) {
+        receiveFIFO = saved.receiveFIFO
+        interruptEnable = saved.interruptEnable
+        isFIFOEnabled = saved.isFIFOEnabled
+        triggerLevel = saved.triggerLevel
+        lineControl = saved.lineControl
+        modemControl = saved.modemControl
+        modemDeltas = saved.modemDeltas
+        hasOverrun = saved.hasOverrun
+        scratch = saved.scratch
+        divisor = saved.divisor
+        isTransmitterEmptyPending = saved.isTransmitterEmptyPending
+        drivenLevel = saved.drivenLevel
+        isHostWaiting = true
+    }
+}
+
+/// The registers of a serial port, saved.
+struct SavedSerialPort: SavedPart {
+    static let kind = "serial"
+    static let version: UInt32 = 1
+
+    fileprivate(set) var receiveFIFO = ReceiveFIFO()
+    fileprivate(set) var interruptEnable: InterruptEnable = []
+    fileprivate(set) var isFIFOEnabled = false
+    fileprivate(set) var triggerLevel = 1
+    fileprivate(set) var lineControl: UInt8 = 0
+    fileprivate(set) var modemControl: ModemControl = []
+    fileprivate(set) var modemDeltas: ModemStatus = []
+    fileprivate(set) var hasOverrun = false
+    fileprivate(set) var scratch: UInt8 = 0
+    fileprivate(set) var divisor: UInt16 = 0
+    fileprivate(set) var isTransmitterEmptyPending = false
+    fileprivate(set) var drivenLevel = false
+}
+
+extension SavedSerialPort {
+    mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+        try archive.flag("fifo enabled", &isFIFOEnabled)
+        var received = receiveFIFO.content
+        try archive.bytes("received", &received, count: 0...(isFIFOEnabled ? ReceiveFIFO.depth : 1))
+        receiveFIFO = ReceiveFIFO(received, enabled: isFIFOEnabled)
+        try archive.number("trigger level", &triggerLevel, in: 1...14)
+        try archive.flags("interrupt enable", &interruptEnable, in: .all)
+        try archive.number("line control", &lineControl)
+        try archive.flags("modem control", &modemControl, in: .all)
+        try archive.flags("modem deltas", &modemDeltas, in: .deltas)
+        try archive.flag("overrun", &hasOverrun)
+        try archive.number("scratch", &scratch)
+        try archive.number("divisor", &divisor)
+        try archive.flag("transmitter empty", &isTransmitterEmptyPending)
+        try archive.flag("line asserted", &drivenLevel)
     }
 }

@@ -6,6 +6,9 @@ struct Devices: Sendable {
     let mmio: MMIOBus
     let serial: SerialPort
     let post: POSTPort
+    let reset: ResetPort
+    let powerOff: PowerOffPort
+    let firmware: FirmwareConfig
     /// The I/O APIC, where the monitor has it.
     let ioapic: IOAPIC?
 
@@ -29,14 +32,14 @@ struct Devices: Sendable {
             console: callbacks.console, interrupt: interrupts.line(Self.serialInterrupt),
             onReceiveSpace: callbacks.onInputSpace)
         post = POSTPort()
+        reset = ResetPort { end(.outcome(.reset)) }
+        powerOff = PowerOffPort { end(.outcome(.poweredOff)) }
+        firmware = FirmwareConfig(
+            memorySize: configuration.memory.bytes, processorCount: UInt16(clamping: configuration.cpus))
         let devices: [[PortBus.Attachment]] = [
             serial.attachments, post.attachments,
             DebugExit { end(.outcome(.debugExit(value: $0))) }.attachments,
-            ResetPort { end(.outcome(.reset)) }.attachments,
-            PowerOffPort { end(.outcome(.poweredOff)) }.attachments,
-            FirmwareConfig(
-                memorySize: configuration.memory.bytes, processorCount: UInt16(clamping: configuration.cpus)
-            ).attachments,
+            reset.attachments, powerOff.attachments, firmware.attachments,
         ]
         ports = try PortBus(devices.flatMap(\.self))
         mmio = try MMIOBus(ioapic?.attachments ?? [])

@@ -18,16 +18,21 @@ public final class Machine: Sendable {
     public let configuration: MachineConfiguration
     /// The format the image was loaded as.
     public let format: ImageFormat
-    /// Tracks which pages of its memory are written, once told to.
-    public let dirtyTracker: DirtyTracker
-    let guest: MachineMemory
-    let devices: Devices
-    let control: RunControl
-    let gate: PauseGate
-    let processors: [Processor]
-    let image: GuestImage
+    let hardware: MachineHardware
+    /// What the guest was booted from; nil where nobody has it any more.
+    let image: GuestImage?
     let console: any ConsoleOutput
     let created: MonotonicTime
+    /// What of its state can be saved, once that was asked for.
+    let stateSupport = Monitor<StateSupport?>(nil)
+
+    /// Tracks which pages of its memory are written, once told to.
+    public var dirtyTracker: DirtyTracker { hardware.dirtyTracker }
+    var guest: MachineMemory { hardware.guest }
+    var devices: Devices { hardware.devices }
+    var control: RunControl { hardware.control }
+    var gate: PauseGate { hardware.gate }
+    var processors: [Processor] { hardware.processors }
 
     /// Makes the machine and loads its guest; nothing runs yet.
     ///
@@ -37,11 +42,11 @@ public final class Machine: Sendable {
     ///   - onInputSpace: called on a vCPU thread when the serial port, having taken less input than it was offered, has
     ///     room again. It may come before that `sendInput(_:)` has returned.
     /// - Throws: `MachineError`. Nothing of the machine is left behind.
-    public init(
+    public convenience init(
         _ configuration: MachineConfiguration, image: GuestImage? = nil, console: any ConsoleOutput,
         onInputSpace: @escaping @Sendable () -> Void = {}
     ) throws(MachineError) {
-        self.created = .now
+        let created = MonotonicTime.now
         try configuration.validate()
         let request = try MachineError.wrap(MachineError.boot) { () throws(BootError) in
             try BootRequest(configuration, image: image)
@@ -51,51 +56,35 @@ public final class Machine: Sendable {
         let system = try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in
             try KVMSystem(path: configuration.kvmDevice)
         }
-        let cpuid = try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in try system.supportedCPUID() }
-        try configuration.validate(on: system, cpuid)
-        let control = RunControl()
-        let gate = PauseGate(control)
-        let shared = try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in try SharedVM(system) }
-        let guest = try MachineMemory(
-            shared, system, configuration, physicalAddressBits: cpuid.physicalAddressBits, gate: gate)
-        let support = DirtyTrackingSupport(system)
-        let entryCount = configuration.dirtyRingEntryCount(support)
-        let processors = try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in
-            try shared.createInterruptControllers(configuration)
-            if let entryCount { try shared.enableDirtyRings(entryCount, system) }
-            let processors = try Processor.makeAll(
-                configuration, shared.vm, cpuid, hasTSCDeadlineTimer: system.has(.tscDeadlineTimer))
-            if let entryCount { try shared.dirtyRings.attach(processors, entryCount: entryCount) }
-            return processors
-        }
-        gate.attach(processors)
-        if system.has(.tscFrequency), let kilohertz = try? processors[0].vcpu.tscKilohertz() {
+        let supported = try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in try system.supportedCPUID() }
+        try configuration.validate(on: system, supported)
+        let hardware = try MachineHardware(
+            configuration, system,
+            Processor.cpuid(configuration, supported, hasTSCDeadlineTimer: system.has(.tscDeadlineTimer)),
+            try MachineMemory.definitions(configuration), console: console, onInputSpace: onInputSpace)
+        let first = hardware.processors[0]
+        if system.has(.tscFrequency), let kilohertz = try? first.vcpu.tscKilohertz() {
             plan.setTSCFrequency(kilohertz: kilohertz)
         }
         try MachineError.wrap(MachineError.boot) { () throws(BootError) in
-            try plan.load(into: guest.memory, isZeroed: true)
+            try plan.load(into: hardware.guest.memory, isZeroed: true)
         }
         try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in
-            try processors[0].vcpu.setInitialState(plan.cpu)
+            try first.vcpu.setInitialState(plan.cpu)
         }
+        self.init(configuration, plan.format, hardware, image: request.image, console: console, created: created)
+    }
 
-        let callbacks = Devices.Callbacks(console: console, onInputSpace: onInputSpace) { ending in
-            control.end(ending)
-            gate.kick()
-        }
-        self.devices = try MachineError.wrap(MachineError.device) { () throws(BusError) in
-            try Devices(configuration, InterruptWiring(configuration.irqchip, shared), callbacks)
-        }
+    init(
+        _ configuration: MachineConfiguration, _ format: ImageFormat, _ hardware: MachineHardware, image: GuestImage?,
+        console: any ConsoleOutput, created: MonotonicTime
+    ) {
         self.configuration = configuration
-        self.format = plan.format
-        self.dirtyTracker = DirtyTracker(
-            guest.partition, guest.regions.dirtyLog, support, configuration.dirtyTracking.setup)
-        self.guest = guest
-        self.control = control
-        self.gate = gate
-        self.processors = processors
-        self.image = request.image
+        self.format = format
+        self.hardware = hardware
+        self.image = image
         self.console = console
+        self.created = created
     }
 
     deinit {

@@ -2,6 +2,7 @@ import KVM
 import VMBoot
 import VMDevices
 import VMRegions
+import VMState
 
 /// Why a machine could not be made or started, or why it could not go on.
 public enum MachineError: Error, Sendable {
@@ -15,6 +16,12 @@ public enum MachineError: Error, Sendable {
     case boot(BootError)
     /// Two devices want the same place.
     case device(BusError)
+    /// Saved state is not as it should be.
+    case state(StateError)
+    /// The host lacks what a saved machine needs, by name.
+    case hostLacks([String])
+    /// Its state can only be saved and restored while its vCPUs stand still.
+    case notPaused
     /// A machine runs once, and this one has been started before.
     case alreadyStarted
     /// A thread for a vCPU could not be started; the errno.
@@ -33,6 +40,10 @@ extension MachineError: CustomStringConvertible {
         case .backing(let error): "\(error)"
         case .boot(let error): "\(error)"
         case .device(let error): "\(error)"
+        case .state(let error): "\(error)"
+        case .hostLacks(let names):
+            "this host lacks what the machine was made with: \(names.joined(separator: ", ")); use a host of the same kind"
+        case .notPaused: "the machine runs; pause it to save or restore its state"
         case .alreadyStarted: "the machine has been started before; make another"
         case .thread(let errno): "cannot start a thread for a vCPU (errno \(errno)); raise the limit on processes"
         }

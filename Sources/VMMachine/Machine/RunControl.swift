@@ -153,6 +153,17 @@ final class RunControl: Sendable {
     /// Whether every vCPU stands still or has ended. While somebody wants that, it stays so.
     var hasStandstill: Bool { state.withLock { $0.parked == $0.alive } }
 
+    /// Waits until no vCPU is in the guest, where that is asked for, or the run is over.
+    /// - Returns: false where they are to run.
+    func waitUntilQuiescent() -> Bool {
+        state.wait { state in
+            guard state.started != nil, state.alive > 0 else { return true }
+            guard !state.pauses.isEmpty || state.ending != nil else { return false }
+            // A run can end while its vCPUs stand still: they leave then, one after another.
+            return state.parked == state.alive ? true : nil
+        } ?? false
+    }
+
     /// Waits until every vCPU stands still or has ended, while somebody wants that. The end of the run alone is not enough:
     /// a thread that has not heard of it may still be in the guest.
     /// - Returns: false at the deadline.

@@ -14,13 +14,13 @@ final class MachineMemory: Sendable {
     var memory: GuestMemory { regions.memory }
 
     /// - Parameters:
+    ///   - definitions: what it is made of, the oldest first.
     ///   - physicalAddressBits: how many the guest's processors have.
     ///   - gate: to the vCPUs, which need not be there yet.
     init(
-        _ shared: SharedVM, _ system: borrowing KVMSystem, _ configuration: MachineConfiguration,
+        _ shared: SharedVM, _ system: borrowing KVMSystem, _ definitions: [RegionDefinition],
         physicalAddressBits: Int, gate: PauseGate
     ) throws(MachineError) {
-        let definitions = try Self.definitions(configuration)
         let hasReadOnlyMemory = system.has(.readOnlyMemory)
         (regions, partition) = try Self.makeManager(physicalAddressBits, definitions) { dirtyLog in
             KVMPartition(
@@ -31,7 +31,8 @@ final class MachineMemory: Sendable {
         self.shared = shared
     }
 
-    private static func definitions(_ configuration: MachineConfiguration) throws(MachineError) -> [RegionDefinition] {
+    /// What a configuration asks for.
+    static func definitions(_ configuration: MachineConfiguration) throws(MachineError) -> [RegionDefinition] {
         let ram = RAMLayout.ranges(size: configuration.memory.bytes)
         var definitions = try MachineError.wrap(MachineError.backing) { () throws(RegionBackingError) in
             try RegionDefinition.ram(ram)

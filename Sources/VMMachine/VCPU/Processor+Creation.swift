@@ -1,24 +1,31 @@
 import KVM
 
 extension Processor {
-    /// Creates the vCPUs of a machine, each with its own view of the processor's features, all but the first waiting for
-    /// a start-up message.
+    /// Creates the vCPUs of a machine, all but the first waiting for a start-up message.
+    /// - Parameter cpuid: what each says of itself.
     static func makeAll(
-        _ configuration: MachineConfiguration, _ vm: borrowing VirtualMachine, _ cpuid: [CPUIDEntry],
-        hasTSCDeadlineTimer: Bool
+        _ vm: borrowing VirtualMachine, _ cpuid: [[CPUIDEntry]], hasLocalAPIC: Bool
     ) throws(KVMError) -> [Processor] {
         var processors: [Processor] = []
-        for index in 0..<configuration.cpus {
+        for (index, entries) in cpuid.enumerated() {
             let vcpu = try vm.makeVCPU(id: UInt32(index))
-            let topology = CPUTopology(id: UInt32(index), count: configuration.cpus)
-            try vcpu.setCPUID(
-                cpuid.adapted(
-                    to: topology, hasLocalAPIC: configuration.irqchip != .none, hasTSCDeadlineTimer: hasTSCDeadlineTimer
-                ))
-            if configuration.irqchip == .none { try vcpu.disableLocalAPIC() }
-            processors.append(Processor(index: index, vcpu: vcpu))
+            try vcpu.setCPUID(entries)
+            if !hasLocalAPIC { try vcpu.disableLocalAPIC() }
+            processors.append(Processor(index: index, vcpu: vcpu, cpuid: entries))
         }
         return processors
+    }
+
+    /// What the vCPUs of a new machine say of themselves, each with its own place among them.
+    /// - Parameter supported: by the host.
+    static func cpuid(
+        _ configuration: MachineConfiguration, _ supported: [CPUIDEntry], hasTSCDeadlineTimer: Bool
+    ) -> [[CPUIDEntry]] {
+        (0..<configuration.cpus).map { index in
+            supported.adapted(
+                to: CPUTopology(id: UInt32(index), count: configuration.cpus),
+                hasLocalAPIC: configuration.irqchip != .none, hasTSCDeadlineTimer: hasTSCDeadlineTimer)
+        }
     }
 }
 

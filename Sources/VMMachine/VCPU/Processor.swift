@@ -8,6 +8,8 @@ import VMHost
 final class Processor: Sendable {
     let index: Int
     let vcpu: VCPU
+    /// What it says of itself.
+    let cpuid: [CPUIDEntry]
     let trace = ExitTrace()
     private let thread = Mutex<pthread_t?>(nil)
     /// The kernel's number of the thread while it runs; 0 otherwise.
@@ -16,8 +18,9 @@ final class Processor: Sendable {
     /// Enough for the run loop and the devices it calls; the rest of the monitor runs on threads of the caller.
     private static let stackSize = 256 << 10
 
-    init(index: Int, vcpu: consuming VCPU) {
+    init(index: Int, vcpu: consuming VCPU, cpuid: [CPUIDEntry]) {
         self.index = index
+        self.cpuid = cpuid
         self.vcpu = vcpu
     }
 

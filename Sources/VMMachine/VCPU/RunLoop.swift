@@ -17,17 +17,27 @@ struct RunLoop: Sendable {
 
     /// Runs until the machine's run ends.
     func run(_ processor: Processor) {
-        while step(processor) {}
+        // Nothing was begun before the first entry.
+        var isSettled = true
+        while step(processor, &isSettled) {}
         control.threadEnded()
     }
 
     /// One entry into the guest.
+    /// - Parameter isSettled: whether the last exit left nothing half done. The kernel takes the answer to an access of the
+    ///   guest's at the next entry, and its state can be told only after that (KVM API document, section 5, `exit_reason`).
     /// - Returns: whether there is to be another.
     @inline(__always)
-    private func step(_ processor: Processor) -> Bool {
+    private func step(_ processor: Processor, _ isSettled: inout Bool) -> Bool {
         if control.needsAttention {
-            processor.vcpu.clearExitRequest()
-            guard control.checkpoint({ sleep(of: processor) }) else { return false }
+            if isSettled {
+                processor.vcpu.clearExitRequest()
+                guard control.checkpoint({ sleep(of: processor) }) else { return false }
+            } else {
+                // The next entry only takes the answer, or goes on to the next access of the same instruction.
+                guard !control.hasEnded else { return false }
+                processor.vcpu.requestExit()
+            }
         }
         let exit: VMExit
         do throws(KVMError) {
@@ -36,6 +46,7 @@ struct RunLoop: Sendable {
             end(.outcome(.failed(.kvm(error))))
             return false
         }
+        isSettled = exit.isInterrupted
         switch exit {
         case .portIO(let io):
             if io.isWrite {

@@ -93,6 +93,10 @@ public enum RegionManagerError: Error, CustomStringConvertible {
     case faultHandlers(Errno)
     /// A partition, or a listener of the memory map, asks for a change while it is told of one. Nothing has changed.
     case withinChange
+    /// The regions are to stay as they are for now (`RegionHold`), such as during a migration. Nothing has changed.
+    case held
+    /// Where the contents of a backing are cannot be told, as the host has no room for another mapping.
+    case contents(String, HostMemoryError)
     /// The manager is gone, and its regions with it.
     case managerGone
 
@@ -113,6 +117,9 @@ public enum RegionManagerError: Error, CustomStringConvertible {
             "cannot reserve addresses for guest-physical memory of \(bits) bits: \(error)"
         case .faultHandlers(let errno): "\(GuestRAMError.faultHandlers(errno))"
         case .withinChange: "a change of regions cannot be made from within another"
+        case .held:
+            "memory cannot be changed while it is being copied; wait until the migration or the snapshot is done"
+        case .contents(let name, let error): "the contents of the backing \"\(name)\" cannot be reached: \(error)"
         case .managerGone: "the manager of this region is gone"
         }
     }

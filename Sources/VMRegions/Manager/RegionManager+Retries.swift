@@ -21,7 +21,7 @@ extension RegionManager {
     /// Does what has been left over, or leaves it for later again.
     func settle() {
         if (try? finishUnwinding()) != nil { removeOrphans() }
-        if isUnfinished || hasOrphans { retryLater() } else { retries.lastDelay = nil }
+        if isUnfinished || hasOrphans && holdCount == 0 { retryLater() } else { retries.lastDelay = nil }
     }
 
     /// Has what is left over tried again after some time, unless that is to happen already.

@@ -42,6 +42,8 @@ public actor RegionManager {
     /// Whether partitions and listeners are being called, which can ask for nothing meanwhile.
     private var isCallingOut = false
     var retries = Retries()
+    /// How many keep the regions as they are.
+    var holdCount = 0
     /// How long a change waits for pages that are locked, and for readers of older memory maps.
     public var lockTimeout = Duration.seconds(10)
 
@@ -132,7 +134,7 @@ public actor RegionManager {
     public nonisolated var dirtyLog: DirtyLogSink { DirtyLogSink(space: space) }
 
     /// The memory that the guest sees.
-    private var inForce: [BackedPiece] {
+    var inForce: [BackedPiece] {
         planner.view.pieces.compactMap { piece in
             guard let memory = piece.memory, let backing = backings[memory.backing] else { return nil }
             return BackedPiece(range: piece.range, memory: memory, backing: backing)
@@ -144,6 +146,7 @@ public actor RegionManager {
     /// Plans changes and carries them out, all or nothing.
     /// - Parameter timeout: nil for `lockTimeout`.
     func make(_ changes: [RegionUpdate.Change], waitingUpTo timeout: Duration? = nil) throws(RegionManagerError) {
+        guard holdCount == 0 else { throw .held }
         try finishUnwinding()
         if hasOrphans {
             removeOrphans()
@@ -240,6 +243,7 @@ public actor RegionManager {
     }
 
     func removeOrphans() {
+        guard holdCount == 0 else { return }
         for id in orphans {
             guard planner.region(id) == nil || (try? makeNow([.remove(id)], waitingUpTo: .zero)) != nil else {
                 if isUnfinished { return }

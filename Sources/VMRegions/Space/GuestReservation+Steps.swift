@@ -100,7 +100,7 @@ extension GuestReservation {
         guard !bytes.isEmpty else { return }
         try mapping.map(
             offset: piece.address(of: bytes.lowerBound), count: UInt64(bytes.count), piece.backing.memory,
-            backingOffset: bytes.lowerBound, protection: piece.protection,
+            backingOffset: piece.backing.fileOffset + bytes.lowerBound, protection: piece.protection,
             transparentHugePages: piece.backing.usesTransparentHugePages)
     }
 }

@@ -15,6 +15,8 @@ public final class RegionBacking: Sendable {
     public let name: String
     /// Where its pages come from.
     public let memory: MemoryBacking
+    /// Where in the file of `memory` it starts, in bytes; 0 for anonymous memory.
+    public let fileOffset: UInt64
     /// In bytes.
     public let byteCount: UInt64
     /// Whether it can be mapped writable.
@@ -35,18 +37,19 @@ public final class RegionBacking: Sendable {
     }
 
     /// - Parameters:
+    ///   - fileOffset: where in the file of `memory` it starts, in bytes, a multiple of the file's page size.
     ///   - byteCount: a multiple of 4096.
     ///   - isWritable: nil for what the memory allows: all but a file that is open for reading only and mapped shared.
     /// - Throws: `RegionBackingError`.
     public init(
-        _ name: String, _ memory: MemoryBacking, byteCount: UInt64, isWritable: Bool? = nil,
+        _ name: String, _ memory: MemoryBacking, fileOffset: UInt64 = 0, byteCount: UInt64, isWritable: Bool? = nil,
         transparentHugePages: Bool = false
     ) throws(RegionBackingError) {
         guard byteCount > 0, byteCount & PageSize.size4K.mask == 0 else {
             throw .misaligned(name, byteCount: byteCount)
         }
         do throws(HostMemoryError) {
-            try memory.check(byteCount)
+            try memory.check(fileOffset, byteCount)
         } catch {
             throw .host(name, error)
         }
@@ -57,6 +60,7 @@ public final class RegionBacking: Sendable {
         }
         self.name = name
         self.memory = memory
+        self.fileOffset = memory == .anonymous ? 0 : fileOffset
         self.byteCount = byteCount
         self.isWritable = memory.isWritable && isWritable ?? true
         self.usesTransparentHugePages = transparentHugePages
@@ -87,7 +91,7 @@ public final class RegionBacking: Sendable {
     public func mapping(_ protection: MemoryProtection = .readWrite) throws(RegionBackingError) -> HostMapping {
         guard isShareable else { throw .notShareable(name) }
         do throws(HostMemoryError) {
-            return try HostMapping(memory, count: byteCount, protection: protection)
+            return try HostMapping(memory, offset: fileOffset, count: byteCount, protection: protection)
         } catch {
             throw .host(name, error)
         }
@@ -99,7 +103,7 @@ public final class RegionBacking: Sendable {
     }
 
     /// Whether each page can be at several places at once.
-    var isShareable: Bool {
+    public var isShareable: Bool {
         switch memory {
         case .file(_, .shared): true
         case .anonymous, .file(_, .copyOnWrite): false
@@ -131,6 +135,13 @@ public final class RegionBacking: Sendable {
         }
     }
 
+    /// Provides the pages of a range that is neither parked nor seen by the guest, at the parking place.
+    func park(_ bytes: Range<UInt64>) throws(HostMemoryError) {
+        try parkingPlace().map(
+            offset: bytes.lowerBound, count: UInt64(bytes.count), memory, backingOffset: fileOffset + bytes.lowerBound,
+            transparentHugePages: usesTransparentHugePages)
+    }
+
     /// The runs of a range of the backing that are parked, ascending.
     func parkedRuns(in range: Range<UInt64>) -> [Range<UInt64>] {
         guard let parking = parking.withLock(\.self) else { return [] }
@@ -150,12 +161,12 @@ extension MemoryBacking {
     }
 
     /// - Throws: `fileTooShort`.
-    fileprivate func check(_ byteCount: UInt64) throws(HostMemoryError) {
+    fileprivate func check(_ offset: UInt64, _ byteCount: UInt64) throws(HostMemoryError) {
         guard case .file(let shared, _) = self else { return }
         let length = try shared.file.byteCount
-        guard byteCount <= length else {
+        guard offset <= length, byteCount <= length - offset else {
             throw HostMemoryError(
-                .map, HostMemoryError.Extent(offset: 0, count: byteCount), file: shared.file.name,
+                .map, HostMemoryError.Extent(offset: offset, count: byteCount), file: shared.file.name,
                 .fileTooShort(length: length))
         }
     }

@@ -1,0 +1,109 @@
+import KVM
+import VMBoot
+import VMDevices
+import VMHost
+import VMRegions
+import VMState
+
+extension MachineConfiguration {
+    /// What whoever restores a machine says of it; the rest its model says.
+    public struct Restoring: Hashable, Sendable {
+        /// How the pages that the guest writes can be tracked.
+        public var dirtyTracking: DirtyTracking
+        /// See `MachineConfiguration.dirtyRingSize`.
+        public var dirtyRingSize: Int?
+        /// How long the guest may run from then on.
+        public var timeout: TimeLimit?
+        /// The path of the host's KVM device.
+        public var kvmDevice: String
+
+        public init(
+            dirtyTracking: DirtyTracking = .auto, dirtyRingSize: Int? = nil, timeout: TimeLimit? = nil,
+            kvmDevice: String = MachineConfiguration.defaultKVMDevice
+        ) {
+            self.dirtyTracking = dirtyTracking
+            self.dirtyRingSize = dirtyRingSize
+            self.timeout = timeout
+            self.kvmDevice = kvmDevice
+        }
+    }
+
+    init(_ machine: SavedMachine, _ options: Restoring) {
+        self.init(
+            guest: machine.guest, format: machine.format, memory: ByteSize(bytes: machine.memory), cpus: machine.cpus,
+            irqchip: machine.irqchip, pit: machine.pit, dirtyTracking: options.dirtyTracking,
+            dirtyRingSize: options.dirtyRingSize, timeout: options.timeout, kvmDevice: options.kvmDevice)
+    }
+}
+
+extension Machine {
+    /// Makes a machine of the model of another (`saveModel()`), perhaps of another host's. It gets its state by `restoreState(_:)`,
+    /// and the contents of its memory by `RegionManager.contentsToFill()` or by what its backings have.
+    ///
+    /// - Parameters:
+    ///   - image: what it booted, for crash reports.
+    ///   - backing: provides what memory comes from, one after another; without contents, `RegionBacking.init(empty:)`.
+    /// - Throws: `MachineError`; nothing of the machine is left behind. `hostLacks` names what the host does not have.
+    public convenience init(
+        restoring model: MachineState, _ options: MachineConfiguration.Restoring = .init(), image: GuestImage? = nil,
+        console: any ConsoleOutput, onInputSpace: @escaping @Sendable () -> Void = {},
+        backing: (SavedBacking) throws(RegionBackingError) -> RegionBacking = { (saved) throws(RegionBackingError) in
+            try RegionBacking(empty: saved)
+        }
+    ) throws(MachineError) {
+        let created = MonotonicTime.now
+        let (machine, processors, layout) = try MachineError.wrap(MachineError.state) { () throws(StateError) in
+            (
+                try model.part(SavedMachine.self), try model.parts(SavedProcessorModel.self),
+                try SavedLayout(model)
+            )
+        }
+        guard processors.count == machine.cpus else {
+            throw .state(
+                StateError(machine.record(), .value(field: "cpus", "is \(machine.cpus), not \(processors.count)")))
+        }
+        let configuration = MachineConfiguration(machine, options)
+        try configuration.validate()
+        let system = try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in
+            try KVMSystem(path: configuration.kvmDevice)
+        }
+        let supported = try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in try system.supportedCPUID() }
+        try configuration.validate(on: system, supported)
+        try HostCheck(system, supported).check(processors)
+        var backings: [RegionBacking] = []
+        for saved in layout.backings {
+            backings.append(
+                try MachineError.wrap(MachineError.backing) { () throws(RegionBackingError) in try backing(saved) })
+        }
+        let hardware = try MachineHardware(
+            configuration, system, processors.map(\.cpuid), try layout.definitions(backings), console: console,
+            onInputSpace: onInputSpace)
+        if system.has(.tscControl) {
+            for (processor, model) in zip(hardware.processors, processors) where model.tscKilohertz != 0 {
+                try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in
+                    try processor.vcpu.setTSC(like: model)
+                }
+            }
+        }
+        self.init(configuration, machine.format, hardware, image: image, console: console, created: created)
+    }
+}
+
+extension VCPU {
+    /// Gives its time-stamp counter the frequency of another's, where that is not its own.
+    fileprivate borrowing func setTSC(like model: SavedProcessorModel) throws(KVMError) {
+        if try tscKilohertz() != model.tscKilohertz { try setTSCKilohertz(model.tscKilohertz) }
+    }
+}
+
+extension RegionBacking {
+    /// Zeroed memory in the place of a backing elsewhere.
+    public convenience init(empty saved: SavedBacking) throws(RegionBackingError) {
+        guard saved.isShareable else {
+            try self.init(
+                anonymous: saved.name, byteCount: saved.byteCount, transparentHugePages: saved.usesTransparentHugePages)
+            return
+        }
+        try self.init(memfd: saved.name, byteCount: saved.byteCount)
+    }
+}

@@ -1,0 +1,85 @@
+import KVM
+import VMHost
+import VMRegions
+import VMState
+
+/// What a machine is at one moment, but for the contents of its memory, as records: to be restored in this machine, or in
+/// another made from its model.
+///
+/// Its vCPUs have to stand still: it is paused, has ended, or was not started. Threads: any but those of vCPUs, one at a time.
+extension Machine {
+    /// What it is made of: all that never changes, and the layout of its memory.
+    /// - Throws: `notPaused`, `kvm`, `memory`.
+    public func saveModel() throws(MachineError) -> MachineState {
+        let support = try support()
+        var state = MachineState()
+        state.append(SavedMachine(configuration, format))
+        for processor in processors {
+            let frequency = support.hasTSCFrequency ? try? processor.vcpu.tscKilohertz() : nil
+            state.append(
+                SavedProcessorModel(processor.cpuid, tscKilohertz: frequency ?? 0, msrs: support.msrs),
+                processor.index)
+        }
+        let (definitions, backings) = try MachineError.wrap(MachineError.memory) { () throws(RegionManagerError) in
+            try regions.withTurn { manager throws(RegionManagerError) in
+                (manager.definitions, try manager.contents().map(\.backing))
+            }
+        }
+        SavedLayout(definitions, backings).append(to: &state)
+        return state
+    }
+
+    /// What its vCPUs, interrupt controllers, clock and devices have.
+    /// - Throws: `notPaused`, `kvm`.
+    public func saveState() throws(MachineError) -> MachineState {
+        let support = try support()
+        var state = MachineState()
+        try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in
+            for processor in processors {
+                try processor.vcpu.save(
+                    into: &state, processor.index, support, hasLocalAPIC: configuration.irqchip != .none)
+            }
+            try guest.shared.vm.savePlatform(into: &state, configuration, support)
+        }
+        devices.save(into: &state)
+        return state
+    }
+
+    /// Gives it a state that it had, or another machine of the same model. The contents of its memory are the caller's to restore,
+    /// before.
+    /// - Throws: `notPaused`, `state`; nothing has changed then. `kvm`: some of it may be restored, and it cannot run until a
+    ///   call has succeeded.
+    public func restoreState(_ state: MachineState) throws(MachineError) {
+        let support = try support()
+        let hasLocalAPIC = configuration.irqchip != .none
+        var vcpus: [RestoredVCPU] = []
+        let (platform, restoreDevices) = try MachineError.wrap(MachineError.state) { () throws(StateError) in
+            for index in processors.indices {
+                vcpus.append(try RestoredVCPU(state, index, hasLocalAPIC: hasLocalAPIC))
+            }
+            return (try RestoredPlatform(state, configuration), try devices.restoration(from: state))
+        }
+        try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in
+            // Local APICs are told of interrupts by the other controllers, and have them in their own state.
+            try guest.shared.vm.restore(platform, support)
+            for (processor, vcpu) in zip(processors, vcpus) { try processor.vcpu.restore(vcpu, support) }
+        }
+        restoreDevices()
+        guard support.hasClockControl else { return }
+        for processor in processors { try? processor.vcpu.notifyPaused() }
+    }
+
+    /// - Throws: `notPaused`, `kvm`.
+    private func support() throws(MachineError) -> StateSupport {
+        guard control.waitUntilQuiescent() else { throw .notPaused }
+        return try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in
+            try stateSupport.withLock { (known) throws(KVMError) in
+                if let known { return known }
+                let support = try StateSupport(
+                    try KVMSystem(path: configuration.kvmDevice), processors[0].vcpu)
+                known = support
+                return support
+            }
+        }
+    }
+}

@@ -1,0 +1,42 @@
+import KVM
+
+/// What of a vCPU's state this host can tell and set.
+struct StateSupport: Sendable {
+    let hasXSAVE: Bool
+    let hasXCRs: Bool
+    let hasDebugRegisters: Bool
+    let hasSpecialRegisters2: Bool
+    let hasClock: Bool
+    let hasTSCFrequency: Bool
+    let hasTSCControl: Bool
+    let hasClockControl: Bool
+    /// The model-specific registers that hold the state of the guest's processors.
+    let msrs: [UInt32]
+
+    /// - Parameter vcpu: any of the machine's, which does not run.
+    init(_ system: borrowing KVMSystem, _ vcpu: borrowing VCPU) throws(KVMError) {
+        hasXSAVE = system.has(.xsave)
+        hasXCRs = system.has(.xcrs)
+        hasDebugRegisters = system.has(.debugRegisters)
+        hasSpecialRegisters2 = system.has(.specialRegisters2)
+        hasClock = system.has(.adjustClock)
+        hasTSCFrequency = system.has(.tscFrequency)
+        hasTSCControl = system.has(.tscControl)
+        hasClockControl = system.has(.clockControl)
+        msrs = vcpu.readableMSRs(try system.savedMSRIndices())
+    }
+}
+
+extension VCPU {
+    /// Those of the registers that can be read: hosts list some that a processor lacks, by what its CPUID says.
+    fileprivate borrowing func readableMSRs(_ indices: [UInt32]) -> [UInt32] {
+        var readable: [UInt32] = []
+        var rest = indices[...]
+        while !rest.isEmpty {
+            guard let count = try? msrCount(readableIn: Array(rest)) else { break }
+            readable += rest.prefix(count)
+            rest = rest.dropFirst(count + 1)
+        }
+        return readable
+    }
+}
