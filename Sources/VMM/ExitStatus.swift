@@ -40,6 +40,7 @@ extension ExitStatus {
             case .crashed: .crashed
             case .timedOut: .timedOut
             case .stopped: .interrupted
+            case .handedOver: .success
             case .failed(let error): ExitStatus(error)
             }
     }

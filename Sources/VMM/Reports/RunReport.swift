@@ -76,6 +76,7 @@ struct RunReport: Encodable {
             crash = Crash(vcpu: report.vcpu, summary: report.summary, report: "\(report)")
         case .timedOut: outcome = "timed-out"
         case .stopped: outcome = "stopped"
+        case .handedOver: outcome = "handedOver"
         case .failed: outcome = "failed"
         }
         debugExitValue = value

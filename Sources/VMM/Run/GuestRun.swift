@@ -38,7 +38,7 @@ struct GuestRun {
             StandardError.report("the guest ran longer\(limit) (--timeout); stopped it")
         case .failed(let error): StandardError.report("\(error)")
         case .stopped: return control.receivedSignal.map(ExitStatus.signal) ?? .interrupted
-        case .halted, .poweredOff, .reset, .debugExit: break
+        case .halted, .poweredOff, .reset, .debugExit, .handedOver: break
         }
         return ExitStatus(outcome)
     }

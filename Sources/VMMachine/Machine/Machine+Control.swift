@@ -61,6 +61,15 @@ extension Machine {
         gate.kick()
     }
 
+    /// Ends the run with `Outcome.handedOver`, unless it has ended already: the guest goes on elsewhere. Does not wait.
+    public func handOver() {
+        control.end(.outcome(.handedOver))
+        gate.kick()
+    }
+
+    /// Whether the run has ended, or is about to.
+    public var hasEnded: Bool { control.hasEnded }
+
     private func endThreads() {
         console.cancel()
         repeat { gate.kick() } while !control.waitUntilAllEnded(until: .now.advanced(by: .milliseconds(20)))

@@ -14,6 +14,8 @@ public enum Outcome: Sendable {
     case timedOut
     /// `Machine.stop()` was called.
     case stopped
+    /// Another machine goes on with the guest (`Machine.handOver()`).
+    case handedOver
     /// A vCPU could not go on for a reason that is not the guest's.
     case failed(MachineError)
 }
@@ -28,6 +30,7 @@ extension Outcome: CustomStringConvertible {
         case .crashed(let report): "crashed: \(report.summary)"
         case .timedOut: "timed out"
         case .stopped: "stopped"
+        case .handedOver: "handed over"
         case .failed(let error): "failed: \(error)"
         }
     }

@@ -47,26 +47,31 @@ final class RunControl: Sendable {
         case user
         /// A change of its memory.
         case memory
+        /// Whoever slows it down.
+        case throttle
     }
 
     /// How many of each do.
     struct Pauses {
         private var user = 0
         private var memory = 0
+        private var throttle = 0
 
-        var isEmpty: Bool { user == 0 && memory == 0 }
+        var isEmpty: Bool { user == 0 && memory == 0 && throttle == 0 }
 
         subscript(controller: Controller) -> Int {
             get {
                 switch controller {
                 case .user: user
                 case .memory: memory
+                case .throttle: throttle
                 }
             }
             set {
                 switch controller {
                 case .user: user = newValue
                 case .memory: memory = newValue
+                case .throttle: throttle = newValue
                 }
             }
         }

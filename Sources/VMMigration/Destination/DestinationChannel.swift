@@ -1,0 +1,107 @@
+import VMHost
+import VMState
+
+/// One of the connections of a destination: memory comes in on it, and answers go out.
+///
+/// It is used by one thread at a time.
+final class DestinationChannel: @unchecked Sendable {
+    // SAFETY: `IncomingMigration` uses it in its own thread, or in one that it has started for it and waits for: starting and
+    // joining order the two.
+    let connection: Connection
+    private var reader: FrameReader<Connection>
+    private var writer: FrameWriter<Connection>
+    private var state = StreamState(.main)
+    private(set) var index = 0
+    /// Of all frames that came.
+    var digest: UInt64 { reader.digest }
+
+    init(_ connection: Connection) {
+        self.connection = connection
+        reader = FrameReader(connection)
+        writer = FrameWriter(connection)
+    }
+
+    /// Whether the source hears answers.
+    var isAnswered: Bool { connection.isBidirectional }
+
+    /// Takes the source's hello, and answers it.
+    func greet() throws(MigrationError) -> Hello {
+        let frame = try nextFrame()
+        let (hello, version): (Hello, UInt32) = try MigrationError.wrap(MigrationError.stream) {
+            () throws(StreamError) in
+            let hello: Hello = try frame.message()
+            return (hello, try frame.version(sharedBy: hello))
+        }
+        guard hello.side == .source else { throw .refused(by: .destination, "both sides are destinations") }
+        index = hello.channel
+        if index > 0 { state = StreamState(.extra).following(.hello) ?? state }
+        try reply(hello.answer(version: version, program: SourceLink.program, features: SourceLink.features))
+        reader.seed = hello.migration.seed(channel: index, from: .source)
+        writer.seed = hello.migration.seed(channel: index, from: .destination)
+        return hello
+    }
+
+    /// The records of a frame that has to come next.
+    func records(_ type: FrameType) throws(MigrationError) -> MachineState {
+        let frame = try nextFrame()
+        guard frame.type == type else { throw .refused(by: .destination, "\(frame.type) came where \(type) was due") }
+        return try MigrationError.wrap(MigrationError.stream) { () throws(StreamError) in try frame.state() }
+    }
+
+    func reply<Message: StreamMessage>(_ message: Message) throws(MigrationError) {
+        guard isAnswered else { return }
+        do throws(StreamFailure<TransportError>) { try writer.send(message) } catch { throw MigrationError(error) }
+    }
+
+    func reply(_ type: FrameType) throws(MigrationError) {
+        guard isAnswered else { return }
+        do throws(StreamFailure<TransportError>) { try writer.send(type) } catch { throw MigrationError(error) }
+    }
+
+    func abort(_ reason: String) {
+        try? reply(Abort(reason: reason))
+    }
+
+    /// Receives rounds of memory up to what ends them.
+    /// - Returns: the frame that is neither memory nor the end of a round.
+    func receiveMemory(into memory: TargetMemory) throws(MigrationError) -> Frame {
+        while true {
+            let frame = try nextFrame()
+            switch frame.type {
+            case .memory:
+                let chunk = try MigrationError.wrap(MigrationError.stream) { () throws(StreamError) in
+                    try MemoryChunk(frame, of: memory.blocks)
+                }
+                try memory.place(chunk)
+            case .roundEnd:
+                let end: RoundEnd = try MigrationError.wrap(MigrationError.stream) { () throws(StreamError) in
+                    try frame.message()
+                }
+                try reply(RoundDone(round: end.round))
+            default: return frame
+            }
+        }
+    }
+
+    /// The next frame that says something.
+    /// - Throws: `refused` where that is an abort.
+    func nextFrame() throws(MigrationError) -> Frame {
+        while true {
+            let frame: Frame
+            do throws(StreamFailure<TransportError>) {
+                frame = try reader.next(&state)
+            } catch {
+                throw MigrationError(error)
+            }
+            switch frame.type {
+            case .keepalive: continue
+            case .abort:
+                let abort: Abort = try MigrationError.wrap(MigrationError.stream) { () throws(StreamError) in
+                    try frame.message()
+                }
+                throw .refused(by: .source, abort.reason)
+            default: return frame
+            }
+        }
+    }
+}

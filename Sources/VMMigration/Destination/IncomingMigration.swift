@@ -1,0 +1,101 @@
+import Synchronization
+import VMHost
+import VMMachine
+import VMState
+
+/// Receives a machine that another process sends, and goes on with it.
+///
+/// ```
+/// let migration = try IncomingMigration(at: MigrationURI("unix:/tmp/guest"))
+/// let machine = try migration.receive { model throws(MachineError) in try Machine(restoring: model, console: output) }
+/// let result = machine.wait()
+/// ```
+///
+/// What comes is believed in nothing: see `OutgoingMigration` for who has the guest when.
+///
+/// Threads: `receive` blocks the calling thread, and is called once; the rest any thread may call at any time.
+public final class IncomingMigration: Sendable {
+    private let listener: Listener
+    private let backend: IOBackend
+    /// How long a peer may move no byte, once it has connected, before it is given up.
+    private let stallTimeout: Duration
+    private let cancellation: Cancellation
+    let record = ProgressRecord(TransferCounters())
+    private let arrived = TransferCounters()
+
+    /// Listens, or opens what is to be read.
+    public init(
+        at uri: MigrationURI, stallTimeout: Duration = .seconds(10), backend: IOBackend = .auto
+    ) throws(TransportError) {
+        let cancellation = try Cancellation()
+        listener = try Listener(uri, cancellation: cancellation)
+        self.cancellation = cancellation
+        self.backend = backend
+        self.stallTimeout = stallTimeout
+    }
+
+    /// Where it listens, with the port that was chosen where 0 was asked for.
+    public var uri: MigrationURI { listener.uri }
+
+    /// Ends it, if the guest does not run here yet. Does not wait.
+    public func cancel() {
+        cancellation.cancel()
+    }
+
+    /// Waits for a source, and receives what it sends.
+    ///
+    /// - Parameters:
+    ///   - connectTimeout: how long to wait for it; nil for ever.
+    ///   - make: makes a machine of a model. What it throws is told to the source.
+    /// - Returns: the machine, started.
+    /// - Throws: `MigrationError`. The guest does not run here, and the machine that was made is gone.
+    public func receive(
+        connectTimeout: Duration? = nil, _ make: (MachineState) throws(MachineError) -> Machine
+    ) throws(MigrationError) -> Machine {
+        let main = try accept(until: connectTimeout)
+        do throws(MigrationError) {
+            return try receive(on: main, make)
+        } catch {
+            // What the source has ended, or cannot hear, needs no further word.
+            switch error {
+            case .refused(by: .source, _), .transport: break
+            default: main.abort("\(error)")
+            }
+            throw error
+        }
+    }
+
+    private func accept(until timeout: Duration?) throws(MigrationError) -> DestinationChannel {
+        do throws(TransportError) {
+            let connection = try listener.accept(
+                deadline: timeout.map { .now + $0 }, backend: backend, cancellation: cancellation)
+            connection.stallTimeout = stallTimeout
+            return DestinationChannel(connection)
+        } catch .cancelled {
+            throw .cancelled
+        } catch {
+            throw .transport(error)
+        }
+    }
+
+    private func receive(
+        on main: DestinationChannel, _ make: (MachineState) throws(MachineError) -> Machine
+    ) throws(MigrationError) -> Machine {
+        let hello = try main.greet()
+        guard hello.channel == 0 else { throw .refused(by: .destination, "the main channel has to come first") }
+        var extra: [DestinationChannel] = []
+        for _ in 1..<hello.channelCount {
+            let channel = try accept(until: stallTimeout)
+            let other = try channel.greet()
+            guard other.migration == hello.migration, other.channelCount == hello.channelCount,
+                other.channel == extra.count + 1
+            else { throw .refused(by: .destination, "channel \(other.channel) is not the one that is due") }
+            extra.append(channel)
+        }
+        let model = try main.records(.description)
+        let machine = try MigrationError.wrap(MigrationError.machine) { () throws(MachineError) in try make(model) }
+        let memory = try TargetMemory(machine)
+        try main.reply(.accepted)
+        return try Arrival(machine, memory, main, extra).run()
+    }
+}

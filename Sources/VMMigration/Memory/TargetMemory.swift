@@ -1,0 +1,66 @@
+import CTryCopy
+import VMAddressSpace
+import VMDirtyBitmap
+import VMMachine
+import VMRegions
+
+/// The memory of a machine that is being filled, as blocks. It does not run yet.
+///
+/// Threads: any, several at once.
+final class TargetMemory: Sendable {
+    let blocks: [RAMBlock]
+    /// Which pages have come.
+    let received: ReceivedPages
+    private let contents: [BackingContents]
+
+    init(_ machine: Machine) throws(MigrationError) {
+        contents = try MigrationError.wrap(MigrationError.regions) { () throws(RegionManagerError) in
+            try machine.regions.withTurn { manager throws(RegionManagerError) in try manager.contentsToFill() }
+        }
+        blocks = contents.map { RAMBlock(name: $0.backing.name, pageCount: $0.backing.byteCount / PageSize.size4K.bytes) }
+        let blocks = blocks
+        received = try MigrationError.wrap(MigrationError.bitmap) { () throws(BitmapError) in try ReceivedPages(blocks) }
+    }
+
+    /// Puts the pages of a chunk in place.
+    func place(_ chunk: MemoryChunk) throws(MigrationError) {
+        try chunk.forEachRun { (run, bytes) throws(MigrationError) in
+            if let bytes {
+                try place(run, bytes)
+            } else if received.containsAny(of: run) {
+                try clear(run)
+            }
+            received.mark(run)
+        }
+    }
+
+    private func place(_ run: PageRun, _ bytes: UnsafeRawBufferPointer) throws(MigrationError) {
+        try forEachPlace(of: run) { (pointer, offset, count) throws(MigrationError) in
+            guard let source = bytes.baseAddress else { return }
+            try check(ctrycopy_copy_out(pointer, source + offset, count), run)
+        }
+    }
+
+    private func clear(_ run: PageRun) throws(MigrationError) {
+        try forEachPlace(of: run) { (pointer, _, count) throws(MigrationError) in
+            try check(ctrycopy_fill(pointer, 0, count), run)
+        }
+    }
+
+    private func check(_ result: ctrycopy_result, _ run: PageRun) throws(MigrationError) {
+        guard result.signal == 0 else { throw .unwritable(block: blocks[run.block].name, signal: result.signal) }
+    }
+
+    /// - Parameter run: in a block.
+    private func forEachPlace(
+        of run: PageRun, _ body: (UnsafeMutableRawPointer, _ offset: Int, _ count: Int) throws(MigrationError) -> Void
+    ) throws(MigrationError) {
+        let bytes = run.bytes
+        for extent in contents[run.block].extents where extent.bytes.overlaps(bytes) {
+            let part = extent.bytes.clamped(to: bytes)
+            let address = extent.hostAddress + UInt(part.lowerBound - extent.bytes.lowerBound)
+            guard let pointer = UnsafeMutableRawPointer(bitPattern: address) else { continue }
+            try body(pointer, Int(part.lowerBound - bytes.lowerBound), part.count)
+        }
+    }
+}

@@ -1,0 +1,75 @@
+import SystemPackage
+import VMDirtyBitmap
+import VMDirtyTracking
+import VMHost
+import VMMachine
+import VMRegions
+
+/// Why a machine did not migrate. Unless it says otherwise, the source has it and runs it as before.
+public enum MigrationError: Error, Sendable {
+    /// `cancel()` was called.
+    case cancelled
+    case transport(TransportError)
+    /// What came is no stream of a migration.
+    case stream(StreamError)
+    /// The other side has ended it, and says why.
+    case refused(by: MigrationID.Side, String)
+    /// The guest ended before it was handed over.
+    case guestEnded
+    case machine(MachineError)
+    case tracking(DirtyTrackingError)
+    case regions(RegionManagerError)
+    /// There is no room for the bits of received pages.
+    case bitmap(BitmapError)
+    /// The destination's host has no memory for pages of a block.
+    case unwritable(block: String, signal: Int32)
+    /// A thread for a channel could not be started.
+    case thread(Errno)
+    /// Extra channels or answers cannot go over a file or a pipe.
+    case oneWay(MigrationURI)
+    /// The source has handed everything over, and does not know whether the destination runs the guest: it does not answer, and
+    /// has not gone either. The source's machine stands still; it must not go on unless the destination's is known not to.
+    case inDoubt(TransportError)
+
+    /// Runs `body`, turning its kind of error into this one.
+    static func wrap<Failure: Error, Result: ~Copyable>(
+        _ convert: (Failure) -> MigrationError, _ body: () throws(Failure) -> Result
+    ) throws(MigrationError) -> Result {
+        do throws(Failure) {
+            return try body()
+        } catch {
+            throw convert(error)
+        }
+    }
+
+    init(_ failure: StreamFailure<TransportError>) {
+        switch failure {
+        case .link(.cancelled): self = .cancelled
+        case .link(let error): self = .transport(error)
+        case .stream(let error): self = .stream(error)
+        }
+    }
+}
+
+extension MigrationError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .cancelled: "cancelled"
+        case .transport(let error): "\(error)"
+        case .stream(let error): "\(error)"
+        case .refused(let side, let reason): "the \(side) ended it: \(reason)"
+        case .guestEnded: "the guest ended before it was handed over"
+        case .machine(let error): "\(error)"
+        case .tracking(let error): "\(error)"
+        case .regions(let error): "\(error)"
+        case .bitmap(let error): "no room to note which pages have come: \(error)"
+        case .unwritable(let block, let signal):
+            "pages of the block \"\(block)\" cannot be written (signal \(signal)); the host is out of memory"
+        case .thread(let errno): "a thread for a channel cannot be started: \(errno) (\(errno.symbol))"
+        case .oneWay(let uri): "\(uri) goes one way only, and cannot have several channels"
+        case .inDoubt(let error):
+            "the destination has been given the guest and does not answer (\(error)); it may run there, so it stands still "
+                + "here: end this process if it runs there"
+        }
+    }
+}

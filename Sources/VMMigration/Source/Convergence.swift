@@ -1,0 +1,68 @@
+import VMHost
+
+/// Decides after each round of pre-copy whether to switch over, to go on, or to slow the guest down: a pure value.
+struct Convergence {
+    /// What to do next.
+    enum Step: Hashable {
+        /// What is left takes no longer than the downtime limit.
+        case switchOver
+        case anotherRound
+        /// As `anotherRound`, with the guest's processors kept out for so many per cent of the time.
+        case throttle(percent: Int)
+    }
+
+    private let parameters: MigrationParameters
+    /// In bytes a second: of the last rounds, the later ones counting more.
+    private(set) var bandwidth: Double?
+    private(set) var throttlePercent = 0
+    /// How often in a row a round left as much as it found.
+    private var fruitlessRounds = 0
+
+    /// Rounds of fewer bytes say little about how fast bytes go.
+    private static let tellingBytes: UInt64 = 1 << 20
+    /// Of what a round found dirty, as much has to be gone after it for it to count as progress.
+    private static let progress = 0.9
+    /// So many rounds without progress before the guest is slowed down.
+    private static let patience = 2
+
+    init(_ parameters: MigrationParameters) {
+        self.parameters = parameters
+    }
+
+    /// How long it would take to send what is left.
+    func expectedDowntime(_ pending: UInt64) -> Duration? {
+        bandwidth.map { .nanoseconds(Int64(min(Double(pending) / $0 * 1e9, 1e18))) }
+    }
+
+    /// - Parameters:
+    ///   - sent: bytes of the round, and how long they took.
+    ///   - found: bytes of pages that were to be sent in the round.
+    ///   - pending: bytes of pages that were written meanwhile.
+    mutating func next(sent: UInt64, in duration: Duration, found: UInt64, pending: UInt64) -> Step {
+        measure(sent, duration)
+        guard let expected = expectedDowntime(pending) else { return pending == 0 ? .switchOver : .anotherRound }
+        if expected <= parameters.downtimeLimit { return .switchOver }
+        fruitlessRounds = Double(pending) < Double(found) * Self.progress ? 0 : fruitlessRounds + 1
+        guard parameters.autoConverge, fruitlessRounds >= Self.patience else { return .anotherRound }
+        fruitlessRounds = 0
+        let more =
+            throttlePercent == 0 ? parameters.cpuThrottleInitial : throttlePercent + parameters.cpuThrottleIncrement
+        throttlePercent = min(more, parameters.maxCPUThrottle)
+        return .throttle(percent: throttlePercent)
+    }
+
+    private mutating func measure(_ bytes: UInt64, _ duration: Duration) {
+        let seconds = duration.seconds
+        guard seconds > 0, bytes > 0, bandwidth == nil || bytes >= Self.tellingBytes else { return }
+        let now = Double(bytes) / seconds
+        bandwidth = bandwidth.map { ($0 + 2 * now) / 3 } ?? now
+    }
+}
+
+extension Duration {
+    /// In seconds.
+    var seconds: Double {
+        let (seconds, attoseconds) = components
+        return Double(seconds) + Double(attoseconds) / 1e18
+    }
+}

@@ -1,0 +1,89 @@
+import VMAddressSpace
+
+/// Sends the pages of blocks for the first time, one channel's share of them.
+struct FirstCopy: ~Copyable {
+    private let memory: SourceMemory
+    private let channel: SourceChannel
+    private let channelCount: Int
+    private var populated: PopulatedPages?
+
+    init(_ memory: SourceMemory, _ channel: SourceChannel, _ channelCount: Int) {
+        self.memory = memory
+        self.channel = channel
+        self.channelCount = channelCount
+        populated = PopulatedPages()
+    }
+
+    mutating func send(_ run: PageRun) throws(MigrationError) {
+        let (channel, count) = (channel, channelCount)
+        var next = run.pages.lowerBound
+        try memory.forEachPlace(of: run) { (place, pointer) throws(MigrationError) in
+            // What is nowhere was never touched.
+            try sendZeros(PageRun(block: run.block, pages: next..<place.pages.lowerBound))
+            next = place.pages.upperBound
+            guard memory.isAnonymous(place.block) else { return try sendPages(place, pointer) }
+            try sendPopulated(place, pointer)
+        }
+        try Self.zeros(PageRun(block: run.block, pages: next..<run.pages.upperBound), channel, count)
+    }
+
+    /// Pages that were never touched are not read: that would provide them.
+    private mutating func sendPopulated(_ place: PageRun, _ pointer: UnsafeRawPointer) throws(MigrationError) {
+        var first = place.pages.lowerBound
+        while first < place.pages.upperBound {
+            let end = min(place.pages.upperBound, first + UInt64(PopulatedPages.limit))
+            let base = pointer + Int((first - place.pages.lowerBound) << PageSize.size4K.shift)
+            let (block, start) = (place.block, first)
+            func body(_ pages: Range<Int>, _ isPopulated: Bool) throws(MigrationError) {
+                let run = PageRun(
+                    block: block, pages: (start + UInt64(pages.lowerBound))..<(start + UInt64(pages.upperBound)))
+                guard isPopulated else { return try sendZeros(run) }
+                try sendPages(run, base + pages.lowerBound << Int(PageSize.size4K.shift))
+            }
+            if populated == nil {
+                try body(0..<Int(end - first), true)
+            } else {
+                try populated?.forEachRun(at: UInt(bitPattern: base), pageCount: Int(end - first), body)
+            }
+            first = end
+        }
+    }
+
+    private func sendPages(_ run: PageRun, _ pointer: UnsafeRawPointer) throws(MigrationError) {
+        try run.forEachShare(of: channel.index, among: channelCount) { (share) throws(MigrationError) in
+            let offset = (share.pages.lowerBound - run.pages.lowerBound) << PageSize.size4K.shift
+            try channel.append(share, from: pointer + Int(offset))
+        }
+    }
+
+    private func sendZeros(_ run: PageRun) throws(MigrationError) {
+        try Self.zeros(run, channel, channelCount)
+    }
+
+    private static func zeros(
+        _ run: PageRun, _ channel: SourceChannel, _ channelCount: Int
+    ) throws(MigrationError) {
+        guard !run.pages.isEmpty else { return }
+        try run.forEachShare(of: channel.index, among: channelCount) { (share) throws(MigrationError) in
+            try channel.appendZeros(share)
+        }
+    }
+}
+
+extension PageRun {
+    /// Calls `body` with what of it goes by one of several channels.
+    func forEachShare<Failure: Error>(
+        of channel: Int, among count: Int, _ body: (PageRun) throws(Failure) -> Void
+    ) throws(Failure) {
+        guard count > 1 else { return try body(self) }
+        var first = pages.lowerBound
+        while first < pages.upperBound {
+            let number = first / PreCopy.share
+            let end = min((number + 1) * PreCopy.share, pages.upperBound)
+            if (number &+ UInt64(block)) % UInt64(count) == UInt64(channel) {
+                try body(PageRun(block: block, pages: first..<end))
+            }
+            first = end
+        }
+    }
+}

@@ -1,0 +1,180 @@
+import VMHost
+
+/// One of the connections of a source: memory goes out on it, and answers come in.
+///
+/// It is used by one thread at a time.
+final class SourceChannel: @unchecked Sendable {
+    // SAFETY: `OutgoingMigration` uses it in its own thread, or in one that it has started for a round and waits for: starting
+    // and joining order the two. `cancel()` touches the connection alone, which any thread may.
+    let connection: Connection
+    let index: Int
+    private(set) var writer: FrameWriter<Connection>
+    private var reader: FrameReader<Connection>
+    private var replies: StreamState
+    private var chunks = MemoryChunkWriter()
+    private let counters: TransferCounters
+    private let limit: BandwidthLimit?
+    /// What of `chunks.counts` is in the counters.
+    private var counted = PageCounts()
+
+    init(_ connection: Connection, _ index: Int, _ counters: TransferCounters, _ limit: BandwidthLimit?) {
+        self.connection = connection
+        self.index = index
+        self.counters = counters
+        self.limit = limit
+        writer = FrameWriter(connection)
+        reader = FrameReader(connection)
+        replies = StreamState(index == 0 ? .mainReplies : .extraReplies)
+    }
+
+    var counts: PageCounts { chunks.counts }
+    var digest: UInt64 { writer.digest }
+
+    /// Agrees with the other side on what both speak.
+    /// - Returns: its answer.
+    @discardableResult
+    func greet(_ hello: Hello) throws(MigrationError) -> Hello {
+        try send(hello)
+        let answer: Hello = try receive()
+        guard answer.side == .destination, answer.migration == hello.migration, answer.channel == hello.channel else {
+            throw .refused(by: .source, "the answer is to another hello; is somebody else migrating to the same address?")
+        }
+        writer.seed = hello.migration.seed(channel: index, from: .source)
+        reader.seed = hello.migration.seed(channel: index, from: .destination)
+        return answer
+    }
+
+    /// For a stream that nobody answers.
+    func greetWithoutAnswer(_ hello: Hello) throws(MigrationError) {
+        try send(hello)
+        writer.seed = hello.migration.seed(channel: index, from: .source)
+    }
+
+    func send<Message: StreamMessage>(_ message: Message) throws(MigrationError) {
+        try passing { (channel) throws(StreamFailure<TransportError>) in try channel.writer.send(message) }
+    }
+
+    func send(_ type: FrameType) throws(MigrationError) {
+        try passing { (channel) throws(StreamFailure<TransportError>) in try channel.writer.send(type) }
+    }
+
+    func send(_ type: FrameType, encoded records: [UInt8]) throws(MigrationError) {
+        try passing { (channel) throws(StreamFailure<TransportError>) in
+            try records.withUnsafeBufferPointer { (bytes) throws(StreamFailure<TransportError>) in
+                try channel.writer.send(type, UnsafeRawBufferPointer(bytes))
+            }
+        }
+    }
+
+    /// Adds pages, which are sent when there are enough.
+    func append(_ run: PageRun, from source: UnsafeRawPointer) throws(MigrationError) {
+        try passing { (channel) throws(StreamFailure<TransportError>) in
+            try channel.chunks.append(run, from: source, to: &channel.writer)
+        }
+        try account()
+    }
+
+    func appendZeros(_ run: PageRun) throws(MigrationError) {
+        try passing { (channel) throws(StreamFailure<TransportError>) in
+            try channel.chunks.appendZeros(run, to: &channel.writer)
+        }
+        try account()
+    }
+
+    /// Ends a round, and waits until its pages are in place.
+    /// - Parameter started: what had been sent when it began.
+    func endRound(_ number: UInt64, since started: PageCounts, isLast: Bool) throws(MigrationError) {
+        try passing { (channel) throws(StreamFailure<TransportError>) in
+            try channel.chunks.flush(to: &channel.writer)
+        }
+        try account()
+        try send(RoundEnd(round: number, sent: chunks.counts - started, isLast: isLast))
+    }
+
+    func waitForRound(_ number: UInt64) throws(MigrationError) {
+        let done: RoundDone = try receive()
+        guard done.round == number else {
+            throw .refused(by: .source, "round \(done.round) was confirmed, where \(number) was sent")
+        }
+    }
+
+    func receive<Message: StreamMessage>() throws(MigrationError) -> Message {
+        let frame = try nextFrame()
+        return try MigrationError.wrap(MigrationError.stream) { () throws(StreamError) in try frame.message() }
+    }
+
+    /// Waits for a frame without a message.
+    func expect(_ type: FrameType) throws(MigrationError) {
+        let frame = try nextFrame()
+        guard frame.type == type else {
+            throw .refused(by: .source, "\(frame.type) came where \(type) was due")
+        }
+    }
+
+    /// The next frame that says something.
+    /// - Throws: `refused` where that is an abort.
+    private func nextFrame() throws(MigrationError) -> Frame {
+        while true {
+            let frame: Frame
+            do throws(StreamFailure<TransportError>) {
+                frame = try reader.next(&replies)
+            } catch {
+                throw MigrationError(error)
+            }
+            switch frame.type {
+            case .keepalive: continue
+            case .abort:
+                let abort: Abort = try MigrationError.wrap(MigrationError.stream) { () throws(StreamError) in
+                    try frame.message()
+                }
+                throw .refused(by: .destination, abort.reason)
+            default: return frame
+            }
+        }
+    }
+
+    private func account() throws(MigrationError) {
+        let new = chunks.counts - counted
+        counted = chunks.counts
+        counters.add(new)
+        guard new.bytes > 0, let limit, let due = limit.spend(new.bytes) else { return }
+        // The other side hears of this one also where very little may be sent.
+        while MonotonicTime.now < due {
+            let pause = MonotonicTime.now.advanced(by: Self.keepaliveInterval)
+            do throws(TransferFailure) {
+                try connection.cancellation.wait(for: 0, on: -1, until: min(due, pause))
+            } catch .stalled {
+                if pause < due { try send(.keepalive) }
+            } catch {
+                throw .cancelled
+            }
+        }
+    }
+
+    private static let keepaliveInterval = Duration.seconds(1)
+
+    /// What the other side said, where a write fails because it has gone: it may have aborted.
+    private func passing(
+        _ body: (SourceChannel) throws(StreamFailure<TransportError>) -> Void
+    ) throws(MigrationError) {
+        do throws(StreamFailure<TransportError>) {
+            try body(self)
+        } catch {
+            if case .link(.lost) = error, connection.canReceive, let reason = lastWords() {
+                throw .refused(by: .destination, reason)
+            }
+            throw MigrationError(error)
+        }
+    }
+
+    private func lastWords() -> String? {
+        // A destination that aborts has sent nothing else that was not read.
+        do throws(MigrationError) {
+            while true { _ = try nextFrame() }
+        } catch .refused(_, let reason) {
+            return reason
+        } catch {
+            return nil
+        }
+    }
+}

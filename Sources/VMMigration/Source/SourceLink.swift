@@ -1,0 +1,152 @@
+import Glibc
+import SystemPackage
+import VMHost
+import VMState
+
+/// The channels of a source, as one: opened together, and used side by side.
+final class SourceLink: Sendable {
+    private let uri: MigrationURI
+    private let parameters: MigrationParameters
+    private let cancellation: Cancellation
+    private let limit: BandwidthLimit?
+    private let id = MigrationID.random()
+    let main: SourceChannel
+    private let extra: Monitor<[SourceChannel]>
+
+    /// What both sides can do beyond the least.
+    static let features: [String] = []
+    static let program = "swift-vmm"
+    /// A channel's thread copies pages and calls the kernel.
+    private static let stackSize = 256 << 10
+
+    /// Whether somebody answers.
+    var isAnswered: Bool { main.connection.isBidirectional }
+
+    /// Connects.
+    init(_ migration: OutgoingMigration) throws(MigrationError) {
+        uri = migration.uri
+        parameters = migration.parameters
+        cancellation = migration.cancellation
+        let limit = migration.parameters.maxBandwidth.map(BandwidthLimit.init)
+        self.limit = limit
+        let connection = try Self.connect(uri, parameters, cancellation)
+        guard parameters.channels <= 1 || connection.isBidirectional && uri.canBeRejoined else { throw .oneWay(uri) }
+        main = SourceChannel(connection, 0, migration.counters, limit)
+        var extra: [SourceChannel] = []
+        for index in 1..<max(1, min(parameters.channels, Hello.channelLimit)) {
+            extra.append(
+                SourceChannel(try Self.connect(uri, parameters, cancellation), index, migration.counters, limit))
+        }
+        self.extra = Monitor(extra)
+    }
+
+    private static func connect(
+        _ uri: MigrationURI, _ parameters: MigrationParameters, _ cancellation: Cancellation
+    ) throws(MigrationError) -> Connection {
+        do throws(TransportError) {
+            let connection = try Connection.connect(
+                uri, deadline: .now + parameters.connectTimeout, backend: parameters.backend, cancellation: cancellation)
+            connection.stallTimeout = parameters.stallTimeout
+            return connection
+        } catch .cancelled {
+            throw .cancelled
+        } catch {
+            throw .transport(error)
+        }
+    }
+
+    private var channels: [SourceChannel] { [main] + extra.withLock(\.self) }
+    private var channelCount: Int { 1 + extra.withLock(\.count) }
+
+    /// Agrees on all there is to agree on, up to the destination having made an equal machine.
+    func open(_ model: MachineState) throws(MigrationError) {
+        for channel in channels {
+            let hello = Hello(
+                side: .source, program: Self.program, migration: id, channel: channel.index,
+                channelCount: channelCount, features: Self.features)
+            if isAnswered { try channel.greet(hello) } else { try channel.greetWithoutAnswer(hello) }
+        }
+        try main.send(.description, encoded: model.encoded)
+        if isAnswered { try main.expect(.accepted) }
+    }
+
+    /// Sends a round: each page goes by the same channel in all rounds, so that none overtakes a later copy of itself.
+    /// - Parameter send: sends what is the channel's, one of so many.
+    func sendRound(
+        _ number: UInt64, isLast: Bool = false,
+        _ send: @escaping @Sendable (SourceChannel, _ count: Int) throws(MigrationError) -> Void
+    ) throws(MigrationError) {
+        let count = channelCount
+        try together { (channel) throws(MigrationError) in
+            let before = channel.counts
+            try send(channel, count)
+            try channel.endRound(number, since: before, isLast: isLast)
+        }
+        // Afterwards, as all of them are under way then.
+        if isAnswered { for channel in channels { try channel.waitForRound(number) } }
+    }
+
+    /// Lets all bytes go as fast as they can.
+    func liftLimit() {
+        limit?.lift()
+    }
+
+    /// Ends the memory: all channels say what they have sent, the main one for all of them.
+    func sendEnd() throws(MigrationError) {
+        var digests: [UInt64] = []
+        for channel in extra.withLock(\.self) {
+            try channel.send(End(digests: [channel.digest], sent: channel.counts))
+            digests.append(channel.digest)
+        }
+        try main.send(End(digests: [main.digest] + digests, sent: main.counts))
+    }
+
+    /// Tells the other side that nothing comes of it, where it can be told.
+    func abort(_ error: MigrationError) {
+        // What the other side has ended, or cannot understand, needs no further word.
+        switch error {
+        case .refused(by: .destination, _), .transport, .inDoubt: break
+        default:
+            // A connection that was cancelled takes no more calls, but its peer sees the end of it.
+            try? main.send(Abort(reason: "\(error)"))
+        }
+    }
+
+    private func together(
+        _ body: @escaping @Sendable (SourceChannel) throws(MigrationError) -> Void
+    ) throws(MigrationError) {
+        let extra = extra.withLock(\.self)
+        guard !extra.isEmpty else { return try body(main) }
+        let failure = Monitor<MigrationError?>(nil)
+        let shared = FirstFailure(failure)
+        var threads: [pthread_t] = []
+        for channel in extra {
+            do throws(Errno) {
+                threads.append(
+                    try HostThread.start(stackSize: Self.stackSize) {
+                        do throws(MigrationError) { try body(channel) } catch { shared.note(error) }
+                    })
+            } catch {
+                shared.note(.thread(error))
+            }
+        }
+        do throws(MigrationError) { try body(main) } catch { shared.note(error) }
+        for thread in threads { pthread_join(thread, nil) }
+        if let error = shared.error { throw error }
+    }
+}
+
+/// Of several threads, why the first failed.
+private final class FirstFailure: Sendable {
+    private let first: Monitor<MigrationError?>
+
+    init(_ first: consuming Monitor<MigrationError?>) {
+        self.first = first
+    }
+
+    var error: MigrationError? { first.withLock(\.self) }
+
+    func note(_ error: MigrationError) {
+        first.withLock { if $0 == nil { $0 = error } }
+    }
+}
