@@ -19,6 +19,7 @@ let package = Package(
         .library(name: "VMBoot", targets: ["VMBoot"]),
         .library(name: "VMDevices", targets: ["VMDevices"]),
         .library(name: "VMMachine", targets: ["VMMachine"]),
+        .library(name: "VMMigration", targets: ["VMMigration"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -28,8 +29,10 @@ let package = Package(
         .systemLibrary(name: "CKVM"),
         .systemLibrary(name: "CBisect"),
         .systemLibrary(name: "CHostMemory"),
+        .systemLibrary(name: "CTransport"),
         .target(name: "CThreads"),
         .target(name: "CTryCopy"),
+        .target(name: "CURing", linkerSettings: [.linkedLibrary("uring")]),
         .target(name: "VMHost", dependencies: ["CThreads", system]),
         .target(name: "VMAddressSpace"),
         .target(name: "VMDirtyBitmap", dependencies: ["VMHost", system]),
@@ -52,6 +55,7 @@ let package = Package(
                 "CKVM", "KVM", "VMAddressSpace", "VMBoot", "VMDevices", "VMDirtyBitmap", "VMDirtyTracking", "VMHost",
                 "VMMemory", "VMRegions", system,
             ]),
+        .target(name: "VMMigration", dependencies: ["CTransport", "CURing", "VMHost", system]),
 
         // The test guests of `Guests/`, assembled by a plugin and linked in as data.
         .plugin(name: "AssembleGuests", capability: .buildTool(), path: "Sources/AssembleGuests"),
@@ -91,6 +95,7 @@ let package = Package(
                 "CKVM", "KVM", "TestSupport", "VMAddressSpace", "VMBoot", "VMDevices", "VMDirtyTracking", "VMHost",
                 "VMMachine", "VMMemory", "VMRegions", system,
             ]),
+        .testTarget(name: "VMMigrationTests", dependencies: ["CURing", "TestSupport", "VMHost", "VMMigration", system]),
         .testTarget(
             name: "VMMTests", dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyTracking", "VMM", "VMMachine"]),
 
