@@ -23,7 +23,8 @@ final class OutputFile {
     private static let number = Atomic<UInt64>(0)
 
     /// Makes sure that the file can be written, as far as that can be known, and replaced.
-    init(_ path: String, _ uri: MigrationURI) throws(TransportError) {
+    /// - Parameter allowsNameless: false for a temporary name at once, as where the file system leaves no choice.
+    init(_ path: String, _ uri: MigrationURI, allowsNameless: Bool = true) throws(TransportError) {
         let (folderPath, name) = Self.split(Self.resolved(path))
         let folder = open(folderPath, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard folder >= 0 else { throw .file(uri, operation: "opening the folder \(folderPath)", .last) }
@@ -32,7 +33,11 @@ final class OutputFile {
         let isNamed: Bool
         do throws(TransportError) {
             try Self.check(name, in: folder, uri)
-            (descriptor, isNamed) = try Self.create(temporaryName, in: folder, uri)
+            if allowsNameless, let nameless = Self.createNameless(in: folder) {
+                (descriptor, isNamed) = (nameless, false)
+            } else {
+                (descriptor, isNamed) = (try Self.create(temporaryName, in: folder, uri), true)
+            }
         } catch {
             close(folder)
             throw error
@@ -116,18 +121,22 @@ final class OutputFile {
         guard faccessat(folder, name, W_OK, 0) == 0 else { throw .file(uri, operation: "replacing", .last) }
     }
 
+    /// - Returns: nil where the file system has no such files.
+    private static func createNameless(in folder: CInt) -> CInt? {
+        let created = openat(folder, ".", CTRANSPORT_O_TMPFILE | O_DIRECTORY | O_WRONLY | O_CLOEXEC, mode)
+        guard created >= 0 else { return nil }
+        // Without /proc it could not be given a name later.
+        if access(pathOfOpenFile(created), F_OK) == 0 { return created }
+        close(created)
+        return nil
+    }
+
     private static func create(
         _ temporaryName: String, in folder: CInt, _ uri: MigrationURI
-    ) throws(TransportError) -> (descriptor: CInt, isNamed: Bool) {
-        let nameless = openat(folder, ".", CTRANSPORT_O_TMPFILE | O_DIRECTORY | O_WRONLY | O_CLOEXEC, mode)
-        if nameless >= 0 {
-            // Without /proc it could not be given a name later.
-            if access(pathOfOpenFile(nameless), F_OK) == 0 { return (nameless, false) }
-            close(nameless)
-        }
-        let named = openat(folder, temporaryName, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, mode)
-        guard named >= 0 else { throw failure("creating a file in its folder", .last, uri) }
-        return (named, true)
+    ) throws(TransportError) -> CInt {
+        let created = openat(folder, temporaryName, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, mode)
+        guard created >= 0 else { throw failure("creating a file in its folder", .last, uri) }
+        return created
     }
 
     private static func pathOfOpenFile(_ descriptor: CInt) -> String { "/proc/self/fd/\(descriptor)" }
