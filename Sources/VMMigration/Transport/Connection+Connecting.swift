@@ -21,7 +21,8 @@ extension Connection {
         switch uri.target {
         case .unix, .tcp:
             let end = deadline.map { MonotonicTime.now.advanced(by: $0 - .now) }
-            return try Connection(uri, try connectSocket(uri, until: end, cancellation), .sending, backend, cancellation)
+            return try Connection(
+                uri, try connectSocket(uri, until: end, cancellation), .sending, backend, cancellation)
         case .descriptor(let number):
             return try Connection(
                 uri, try Endpoint(adopting: number, for: .sending, uri), .sending, backend, cancellation)

@@ -13,7 +13,8 @@ extension Connection {
             while filled < room.count {
                 let count: Int
                 do throws(TransferFailure) {
-                    count = try transfer.read(UnsafeMutableRawBufferPointer(rebasing: room[filled...]), stallingAfter: timeout)
+                    count = try transfer.read(
+                        UnsafeMutableRawBufferPointer(rebasing: room[filled...]), stallingAfter: timeout)
                 } catch {
                     throw self.error(error, .receiving)
                 }

@@ -45,7 +45,8 @@ public final class Connection: Sendable {
         let canSend = isSocket || direction == .sending
         let canReceive = isSocket || direction == .receiving
         // The direction that is not used needs no ring.
-        let sender = try Transfer(canSend ? backend : .plain, on: descriptor, isSocket: isSocket, cancellation: cancellation)
+        let sender = try Transfer(
+            canSend ? backend : .plain, on: descriptor, isSocket: isSocket, cancellation: cancellation)
         let receiver = try Transfer(
             canReceive ? backend : .plain, on: descriptor, isSocket: isSocket, cancellation: cancellation)
         let chosen = canSend ? sender.backend : receiver.backend

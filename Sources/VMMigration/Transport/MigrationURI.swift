@@ -46,7 +46,8 @@ public struct MigrationURI: Hashable, Sendable, CustomStringConvertible {
     public var description: String {
         switch target {
         case .unix(let path): "unix:\(path)"
-        case .tcp(let host, let port): host.utf8.contains(UInt8(ascii: ":")) ? "tcp:[\(host)]:\(port)" : "tcp:\(host):\(port)"
+        case .tcp(let host, let port):
+            host.utf8.contains(UInt8(ascii: ":")) ? "tcp:[\(host)]:\(port)" : "tcp:\(host):\(port)"
         case .descriptor(let number): "fd:\(number)"
         case .file(let path): "file:\(path)"
         }
@@ -75,7 +76,9 @@ public struct MigrationURI: Hashable, Sendable, CustomStringConvertible {
         let host: Substring
         let portText: Substring
         if text.first == "[" {
-            guard let end = text.firstIndex(of: "]") else { throw Reason("the bracket before the address is not closed") }
+            guard let end = text.firstIndex(of: "]") else {
+                throw Reason("the bracket before the address is not closed")
+            }
             host = text[text.index(after: text.startIndex)..<end]
             let rest = text[text.index(after: end)...]
             guard rest.first == ":" else { throw Reason("the port is missing: it is tcp:[ADDRESS]:PORT") }

@@ -71,7 +71,8 @@ extension TransportError: CustomStringConvertible {
         case .finished(let uri): "\(uri): the stream is finished, nothing more can be written"
         case .oneWay(let uri, let direction):
             "\(uri): nothing can be \(direction == .sending ? "sent" : "received"), it is open the other way only"
-        case .refused, .noSuchAddress, .cannotConnect, .cannotListen, .inUse, .notASocket, .timedOut, .noFurtherConnection,
+        case .refused, .noSuchAddress, .cannotConnect, .cannotListen, .inUse, .notASocket, .timedOut,
+            .noFurtherConnection,
             .unsuitableDescriptor:
             openingDescription
         case .file(let uri, let operation, let errno): "\(uri): \(operation) failed: \(errno.symbol), \(errno)"

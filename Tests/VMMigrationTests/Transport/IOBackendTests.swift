@@ -1,6 +1,7 @@
 import Glibc
 import SystemPackage
 import Testing
+
 @testable import VMMigration
 
 @Suite("The choice between io_uring and plain calls")
@@ -24,7 +25,9 @@ struct IOBackendTests {
     @Test("What a ring lacks is named")
     func lacks() {
         #expect(RingSupport.lack(features: .max, operations: .max) == nil)
-        #expect(RingSupport.lack(features: 0, operations: .max) == "this kernel's lacks EXT_ARG, NODROP, SUBMIT_STABLE, RW_CUR_POS")
+        #expect(
+            RingSupport.lack(features: 0, operations: .max)
+                == "this kernel's lacks EXT_ARG, NODROP, SUBMIT_STABLE, RW_CUR_POS")
         #expect(RingSupport.lack(features: .max, operations: ~(1 << 9)) == "this kernel's lacks SENDMSG")
         #expect(RingSupport.lack(features: .max, operations: 0)?.contains("ASYNC_CANCEL") == true)
     }
@@ -34,6 +37,7 @@ struct IOBackendTests {
         let link = try Link(Setup(transport: .pair, backend: .auto))
         #expect(link.sender.backend == IOBackend.available)
         #expect(link.receiver.backend == IOBackend.available)
-        #expect(IOBackend.availableDescription.hasPrefix(IOBackend.available == .ring ? "io_uring" : "plain system calls"))
+        #expect(
+            IOBackend.availableDescription.hasPrefix(IOBackend.available == .ring ? "io_uring" : "plain system calls"))
     }
 }

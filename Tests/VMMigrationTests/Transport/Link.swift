@@ -101,7 +101,7 @@ func failure<Result>(of body: () throws(TransportError) -> Result) -> TransportE
 
 /// Runs `cancel` a moment after `body` has begun, on another thread, and gives what `body` throws.
 func failure<Result>(
-    cancelledBy cancel: @escaping @Sendable () -> Void, of body: () throws(TransportError) -> Result
+    of body: () throws(TransportError) -> Result, cancelledBy cancel: @escaping @Sendable () -> Void
 ) -> TransportError? {
     let thread = TestThread {
         usleep(50_000)

@@ -2,6 +2,7 @@ import Glibc
 import SystemPackage
 import TestSupport
 import Testing
+
 @testable import VMMigration
 
 @Suite("Listening and connecting")
@@ -136,7 +137,10 @@ struct ListenerTests {
     func acceptCancelled(_ kind: String) throws {
         let listener = try Listener(kind == "unix" ? socket : MigrationURI("tcp:127.0.0.1:0"))
         let cancellation = listener.cancellation
-        let error = failure(cancelledBy: { cancellation.cancel() }) { () throws(TransportError) in try listener.accept() }
+        let error = failure(
+            of: { () throws(TransportError) in
+                try listener.accept()
+            }, cancelledBy: { cancellation.cancel() })
         #expect(error == .cancelled(listener.uri))
     }
 
@@ -175,16 +179,18 @@ struct ListenerTests {
     @Test("Connecting is cancelled from another thread")
     func connectCancelled() throws {
         let cancellation = try Cancellation()
-        let error = failure(cancelledBy: { cancellation.cancel() }) { () throws(TransportError) in
-            try Connection.connect(socket, deadline: .now + .seconds(60), cancellation: cancellation)
-        }
+        let error = failure(
+            of: { () throws(TransportError) in
+                try Connection.connect(socket, deadline: .now + .seconds(60), cancellation: cancellation)
+            }, cancelledBy: { cancellation.cancel() })
         #expect(error == .cancelled(socket))
     }
 
     @Test("A name without address is an error")
     func unknownName() throws {
         let uri = try MigrationURI("tcp:name.invalid:1")
-        guard case .noSuchAddress(uri, _) = failure(of: { () throws(TransportError) in try Connection.connect(uri) }) else {
+        guard case .noSuchAddress(uri, _) = failure(of: { () throws(TransportError) in try Connection.connect(uri) })
+        else {
             Issue.record("it has to be refused")
             return
         }
@@ -200,7 +206,8 @@ struct ListenerTests {
         #expect(failure { () throws(TransportError) in try listener.accept() } == .noFurtherConnection(listener.uri))
     }
 
-    @Test("A descriptor that cannot carry the stream is refused and left open", arguments: UnsuitableDescriptor.allCases)
+    @Test(
+        "A descriptor that cannot carry the stream is refused and left open", arguments: UnsuitableDescriptor.allCases)
     func unsuitable(_ kind: UnsuitableDescriptor) throws {
         let descriptor = try kind.open(folder)
         defer { close(descriptor) }
@@ -217,7 +224,9 @@ struct ListenerTests {
     @Test("A number that no descriptor has is refused")
     func noDescriptor() throws {
         let uri = try MigrationURI("fd:2147483647")
-        #expect(failure { () throws(TransportError) in try Connection.connect(uri) }?.description.contains("no such descriptor") == true)
+        #expect(
+            failure { () throws(TransportError) in try Connection.connect(uri) }?.description.contains(
+                "no such descriptor") == true)
     }
 
     enum UnsuitableDescriptor: CaseIterable {

@@ -3,6 +3,7 @@ import Synchronization
 import SystemPackage
 import TestSupport
 import Testing
+
 @testable import VMMigration
 
 @Suite("Links that break")
@@ -15,7 +16,9 @@ struct LostLinkTests {
             {
                 Self.block(SIGPIPE)
                 let error = failure { () throws(TransportError) in try sender.fill() }
-                #expect([.lost(sender.uri, .sending, .brokenPipe), .lost(sender.uri, .sending, .connectionReset)].contains(error))
+                #expect(
+                    [.lost(sender.uri, .sending, .brokenPipe), .lost(sender.uri, .sending, .connectionReset)].contains(
+                        error))
                 #expect(failure { () throws(TransportError) in try sender.send([1]) } != nil)
                 #expect(!Self.isPending(SIGPIPE))
             }
@@ -41,7 +44,7 @@ struct LostLinkTests {
             let link = try Link(setup)
             return (link.sender, Ends(link))
         }()
-        let error = failure(cancelledBy: { ends.drop() }) { () throws(TransportError) in try sender.fill() }
+        let error = failure(of: { () throws(TransportError) in try sender.fill() }, cancelledBy: { ends.drop() })
         #expect(error?.isLostLink == true)
     }
 

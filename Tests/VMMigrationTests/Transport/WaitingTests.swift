@@ -1,6 +1,7 @@
 import Glibc
 import TestSupport
 import Testing
+
 @testable import VMMigration
 
 @Suite("Waiting on a connection, and ending it")
@@ -72,7 +73,8 @@ struct WaitingTests {
     func cancelledRead(_ setup: Setup) throws {
         let link = try Link(setup)
         let receiver = link.receiver
-        let error = failure(cancelledBy: { receiver.cancel() }) { () throws(TransportError) in try receiver.receive(1) }
+        let error = failure(
+            of: { () throws(TransportError) in try receiver.receive(1) }, cancelledBy: { receiver.cancel() })
         #expect(error == .cancelled(receiver.uri))
         try link.sender.send([1])
         #expect(failure { () throws(TransportError) in try receiver.receive(1) } == .cancelled(receiver.uri))
@@ -83,7 +85,8 @@ struct WaitingTests {
     func cancelledWrite(_ setup: Setup) throws {
         let link = try Link(setup)
         let sender = link.sender
-        let error = failure(cancelledBy: { sender.cancel() }) { () throws(TransportError) in try sender.fill() }
+        let error = failure(
+            of: { () throws(TransportError) in try sender.fill() }, cancelledBy: { sender.cancel() })
         #expect(error == .cancelled(sender.uri))
         #expect(failure { () throws(TransportError) in try sender.send([]) } == .cancelled(sender.uri))
         #expect(failure { () throws(TransportError) in try sender.finish() } == .cancelled(sender.uri))
@@ -121,7 +124,8 @@ struct WaitingTests {
         try onThreads([{ #expect(failure { () throws(TransportError) in try receiver.receive(1) } != nil) }])
         receiver.stallTimeout = .seconds(60)
         let begin = ContinuousClock.now
-        let error = failure(cancelledBy: { receiver.cancel() }) { () throws(TransportError) in try receiver.receive(1) }
+        let error = failure(
+            of: { () throws(TransportError) in try receiver.receive(1) }, cancelledBy: { receiver.cancel() })
         #expect(error == .cancelled(receiver.uri))
         #expect(.now - begin < .seconds(50))
     }

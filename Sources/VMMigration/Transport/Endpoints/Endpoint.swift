@@ -31,7 +31,8 @@ struct Endpoint: ~Copyable {
         let flags = fcntl(number, F_GETFL)
         var status = stat()
         guard flags >= 0, fstat(number, &status) == 0 else {
-            throw unsuitable("no such descriptor is open in this process; was it passed on when the process was started?")
+            throw unsuitable(
+                "no such descriptor is open in this process; was it passed on when the process was started?")
         }
         let kind: Kind
         switch status.st_mode & S_IFMT {

@@ -36,7 +36,9 @@ enum StreamSocket {
 
     /// Why a socket cannot carry a stream; nil where it can.
     static func unsuitability(of descriptor: CInt) -> String? {
-        if option(SO_TYPE, of: descriptor) != CInt(SOCK_STREAM.rawValue) { return "it is a socket, but not of a stream" }
+        if option(SO_TYPE, of: descriptor) != CInt(SOCK_STREAM.rawValue) {
+            return "it is a socket, but not of a stream"
+        }
         if option(SO_ACCEPTCONN, of: descriptor) == 1 { return "it is a listening socket, not a connected one" }
         var address = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
