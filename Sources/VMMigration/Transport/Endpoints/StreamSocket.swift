@@ -4,8 +4,8 @@ import VMHost
 
 /// Options of stream sockets, and connecting them.
 enum StreamSocket {
-    /// How much a `unix:` socket holds, in bytes. The kernel gives at most net.core.wmem_max where the process may not
-    /// go beyond that.
+    /// How much a `unix:` socket holds, in bytes: the two ends then seldom wait for each other, and more gains next to
+    /// nothing. The kernel gives at most net.core.wmem_max where the process may not go beyond that.
     static let unixBufferSize: CInt = 1 << 20
 
     /// Makes a socket with FD_CLOEXEC.
