@@ -71,22 +71,6 @@ extension TransportError: CustomStringConvertible {
         case .finished(let uri): "\(uri): the stream is finished, nothing more can be written"
         case .oneWay(let uri, let direction):
             "\(uri): nothing can be \(direction == .sending ? "sent" : "received"), it is open the other way only"
-        case .refused, .noSuchAddress, .cannotConnect, .cannotListen, .inUse, .notASocket, .timedOut,
-            .noFurtherConnection,
-            .unsuitableDescriptor:
-            openingDescription
-        case .file(let uri, let operation, let errno): "\(uri): \(operation) failed: \(errno.symbol), \(errno)"
-        case .notARegularFile(let uri):
-            "\(uri): what is there is no regular file; open a device or a pipe yourself, and use fd:"
-        case .diskFull(let uri, let errno):
-            "\(uri): the disk or the quota is full (\(errno.symbol)); make room and try again"
-        case .ringUnavailable(let reason): "io_uring cannot be used: \(reason); the plain system calls can"
-        case .system(let operation, let errno): "\(operation) failed: \(errno.symbol), \(errno)"
-        }
-    }
-
-    private var openingDescription: String {
-        switch self {
         case .refused(let uri, let errno):
             "\(uri): nobody listens there (\(errno.symbol)); start the receiving side first, or give it time to start"
         case .noSuchAddress(let uri, let reason): "\(uri): no such address: \(reason)"
@@ -97,7 +81,13 @@ extension TransportError: CustomStringConvertible {
         case .timedOut(let uri): "\(uri): nobody came before the deadline"
         case .noFurtherConnection(let uri): "\(uri): there is only one connection to be had from it"
         case .unsuitableDescriptor(let uri, let reason): "\(uri): \(reason)"
-        default: ""
+        case .file(let uri, let operation, let errno): "\(uri): \(operation) failed: \(errno.symbol), \(errno)"
+        case .notARegularFile(let uri):
+            "\(uri): what is there is no regular file; open a device or a pipe yourself, and use fd:"
+        case .diskFull(let uri, let errno):
+            "\(uri): the disk or the quota is full (\(errno.symbol)); make room and try again"
+        case .ringUnavailable(let reason): "io_uring cannot be used: \(reason); the plain system calls can"
+        case .system(let operation, let errno): "\(operation) failed: \(errno.symbol), \(errno)"
         }
     }
 }

@@ -77,6 +77,23 @@ struct ConnectionContractTests {
                 == .closed(receiver.uri, received: 0, wanted: 1))
     }
 
+    @Test("Room for more than 32 bits can say is filled as far as bytes come", arguments: Setup.all)
+    func largeRoom(_ setup: Setup) throws {
+        let size = 1 << 32
+        let memory = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | CInt(MAP_NORESERVE), -1, 0)
+        let room = try #require(memory == MAP_FAILED ? nil : memory)
+        defer { munmap(room, size) }
+        var link: Link? = try Link(setup)
+        let receiver = try #require(link?.receiver)
+        try link?.sender.send([1, 2, 3])
+        link = nil
+        let error = failure { () throws(TransportError) in
+            try receiver.read(exactly: UnsafeMutableRawBufferPointer(start: room, count: size))
+        }
+        #expect(error == .closed(receiver.uri, received: 3, wanted: size))
+        #expect(room.load(fromByteOffset: 2, as: UInt8.self) == 3)
+    }
+
     @Test("Once it is finished nothing more can be sent", arguments: Setup.all)
     func finished(_ setup: Setup) throws {
         let link = try Link(setup)

@@ -44,12 +44,16 @@ struct RingTransfer: TransferBackend, ~Copyable {
         }
     }
 
+    /// As much as one call moves (MAX_RW_COUNT): an entry has 32 bits for it.
+    private static let maximumLength = 0x7fff_f000
+
     func read(_ room: UnsafeMutableRawBufferPointer, stallingAfter timeout: Duration) throws(TransferFailure) -> Int {
-        try move(events: POLLIN, stallingAfter: timeout) { queues, tag in
+        let count = min(room.count, Self.maximumLength)
+        return try move(events: POLLIN, stallingAfter: timeout) { queues, tag in
             if isSocket {
-                curing_prepare_recv(queues, tag, descriptor, room.baseAddress, room.count)
+                curing_prepare_recv(queues, tag, descriptor, room.baseAddress, count)
             } else {
-                curing_prepare_read(queues, tag, descriptor, room.baseAddress, UInt32(clamping: room.count))
+                curing_prepare_read(queues, tag, descriptor, room.baseAddress, UInt32(truncatingIfNeeded: count))
             }
         }
     }
