@@ -31,8 +31,10 @@ let package = Package(
         .systemLibrary(name: "CBisect"),
         .systemLibrary(name: "CHostMemory"),
         .systemLibrary(name: "CXXHash"),
+        .systemLibrary(name: "CTransport"),
         .target(name: "CThreads"),
         .target(name: "CTryCopy"),
+        .target(name: "CURing", linkerSettings: [.linkedLibrary("uring")]),
         .target(name: "VMHost", dependencies: ["CThreads", system]),
         .target(name: "VMAddressSpace"),
         .target(name: "VMDirtyBitmap", dependencies: ["VMHost", system]),
@@ -56,9 +58,12 @@ let package = Package(
                 "CKVM", "KVM", "VMAddressSpace", "VMBoot", "VMDevices", "VMDirtyBitmap", "VMDirtyTracking", "VMHost",
                 "VMMemory", "VMRegions", "VMState", system,
             ]),
-
         .target(
-            name: "VMMigration", dependencies: ["CXXHash", "VMAddressSpace", "VMHost", "VMState", system]),
+            name: "VMMigration",
+            dependencies: [
+                "CTransport", "CTryCopy", "CURing", "CXXHash", "VMAddressSpace", "VMDirtyBitmap", "VMDirtyTracking",
+                "VMHost", "VMMachine", "VMMemory", "VMRegions", "VMState", system,
+            ]),
 
         // The test guests of `Guests/`, assembled by a plugin and linked in as data.
         .plugin(name: "AssembleGuests", capability: .buildTool(), path: "Sources/AssembleGuests"),
@@ -101,7 +106,7 @@ let package = Package(
             ]),
         .testTarget(
             name: "VMMigrationTests",
-            dependencies: ["TestSupport", "VMAddressSpace", "VMHost", "VMMigration", "VMState", system]),
+            dependencies: ["CURing", "TestSupport", "VMAddressSpace", "VMHost", "VMMigration", "VMState", system]),
         .testTarget(
             name: "VMMTests", dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyTracking", "VMM", "VMMachine"]),
 
