@@ -58,7 +58,10 @@ let package = Package(
             ]),
 
         .target(
-            name: "VMMigration", dependencies: ["CXXHash", "VMAddressSpace", "VMHost", "VMState", system]),
+            name: "VMMigration",
+            dependencies: [
+                "CTryCopy", "CXXHash", "VMAddressSpace", "VMDirtyBitmap", "VMHost", "VMState", system,
+            ]),
 
         // The test guests of `Guests/`, assembled by a plugin and linked in as data.
         .plugin(name: "AssembleGuests", capability: .buildTool(), path: "Sources/AssembleGuests"),
