@@ -104,7 +104,9 @@ let package = Package(
             ]),
         .testTarget(
             name: "VMMigrationTests",
-            dependencies: ["TestSupport", "VMAddressSpace", "VMHost", "VMMigration", "VMState", system]),
+            dependencies: [
+                "CTryCopy", "TestSupport", "VMAddressSpace", "VMHost", "VMMigration", "VMState", system,
+            ]),
         .testTarget(
             name: "VMMTests", dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyTracking", "VMM", "VMMachine"]),
 

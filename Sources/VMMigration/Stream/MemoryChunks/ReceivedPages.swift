@@ -1,5 +1,4 @@
 import VMDirtyBitmap
-import VMAddressSpace
 
 /// Which pages of a migration have come: a bit for each.
 ///
@@ -14,7 +13,8 @@ public final class ReceivedPages: Sendable {
     public init(_ blocks: [RAMBlock]) throws(BitmapError) {
         var bitmaps: [AtomicBitmap] = []
         for block in blocks {
-            bitmaps.append(try AtomicBitmap(byteCount: block.byteCount, pageSize: PageSize.size4K.bytes))
+            // A bit for each page, whose number is all that matters here.
+            bitmaps.append(try AtomicBitmap(byteCount: block.pageCount, pageSize: 1))
         }
         self.blocks = blocks
         self.bitmaps = bitmaps
@@ -39,11 +39,9 @@ public final class ReceivedPages: Sendable {
     /// - Throws: `MemoryError.missing` for the first page that has not come.
     public func checkComplete() throws(MemoryError) {
         for (block, bitmap) in zip(blocks, bitmaps) {
-            var end: UInt64 = 0
-            for run in bitmap.dirtyRuns() {
-                if run.lowerBound > end { break }
-                end = run.upperBound
-            }
+            var runs = bitmap.dirtyRuns()
+            let first = runs.next() ?? 0..<0
+            let end = first.lowerBound == 0 ? first.upperBound : 0
             guard end >= block.pageCount else { throw .missing(block: block.name, page: end) }
         }
     }

@@ -48,7 +48,8 @@ public struct Hello: StreamMessage {
     public static let version: UInt32 = 1
 
     public init() {
-        self.init(side: .source, program: "", migration: MigrationID([UInt8](repeating: 0, count: MigrationID.byteCount)))
+        self.init(
+            side: .source, program: "", migration: MigrationID([UInt8](repeating: 0, count: MigrationID.byteCount)))
     }
 
     public mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
