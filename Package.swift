@@ -31,6 +31,7 @@ let package = Package(
         .systemLibrary(name: "CBisect"),
         .systemLibrary(name: "CHostMemory"),
         .systemLibrary(name: "CXXHash"),
+        .target(name: "CChecksum"),
         .target(name: "CThreads"),
         .target(name: "CTryCopy"),
         .target(name: "VMHost", dependencies: ["CThreads", system]),
@@ -60,7 +61,7 @@ let package = Package(
         .target(
             name: "VMMigration",
             dependencies: [
-                "CTryCopy", "CXXHash", "VMAddressSpace", "VMDirtyBitmap", "VMHost", "VMState", system,
+                "CChecksum", "CTryCopy", "CXXHash", "VMAddressSpace", "VMDirtyBitmap", "VMHost", "VMState", system,
             ]),
 
         // The test guests of `Guests/`, assembled by a plugin and linked in as data.
@@ -79,6 +80,7 @@ let package = Package(
 
         // Tests that need no KVM.
         .testTarget(name: "VMAddressSpaceTests", dependencies: ["TestSupport", "VMAddressSpace"]),
+        .testTarget(name: "CChecksumTests", dependencies: ["CChecksum", "CXXHash", "TestSupport"]),
         .testTarget(name: "CTryCopyTests", dependencies: ["CTryCopy", "TestSupport"]),
         .testTarget(name: "VMHostTests", dependencies: ["TestSupport", "VMHost", system]),
         .testTarget(name: "VMDirtyBitmapTests", dependencies: ["TestSupport", "VMDirtyBitmap", system]),

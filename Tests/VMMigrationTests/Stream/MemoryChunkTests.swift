@@ -41,6 +41,7 @@ struct MemoryChunkTests {
     @Test("Neighbours of a kind become one run, also of several calls")
     func merging() throws {
         let memory = SampleStream.memory()
+        memory.fill(0, page: 2, with: 0x33)
         let copy = SampleMemory(memory.blocks)
         let frames = try frames(memory.blocks, into: copy) { chunks, writer in
             try chunks.append(memory, PageRun(block: 0, pages: 0..<2), to: &writer)

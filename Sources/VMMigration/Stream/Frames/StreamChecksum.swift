@@ -1,9 +1,9 @@
-import CXXHash
+import CChecksum
 
 /// XXH3 with 64 bits, as xxHash defines it.
 enum StreamChecksum {
     static func of(_ bytes: UnsafeRawBufferPointer, seed: UInt64) -> UInt64 {
-        XXH3_64bits_withSeed(bytes.baseAddress, bytes.count, seed)
+        cchecksum_xxh3(bytes.baseAddress, bytes.count, seed)
     }
 
     /// The digest of a channel after one more frame: XXH3-64 of the frame's checksum, seeded with the digest before it, which

@@ -9,8 +9,7 @@ enum SampleStream {
     static func memory() -> SampleMemory {
         let memory = SampleMemory(blocks)
         memory.fill(0, page: 1, with: 0x11)
-        memory.fill(0, page: 2, with: 0x22)
-        memory.fill(1, page: 2, with: 0x33)
+        memory.fill(1, page: 2, with: 0x22)
         return memory
     }
 
