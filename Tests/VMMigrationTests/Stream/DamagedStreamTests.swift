@@ -26,6 +26,9 @@ struct DamagedStreamTests {
         }
     }
 
+    /// Those that together have all frames; post-copy begins as a main stream does.
+    private static let damaged: [Sample] = [.postCopy, .extra, .replies, .abort]
+
     /// What receiving a stream came to.
     private enum Outcome: Equatable {
         case received
@@ -63,7 +66,7 @@ struct DamagedStreamTests {
         if sample == .main || sample == .postCopy { #expect(copy.hasSamePages(as: memory)) }
     }
 
-    @Test("A stream that ends early is never taken for a whole one", arguments: Sample.allCases)
+    @Test("A stream that ends early is never taken for a whole one", arguments: damaged)
     func truncated(_ sample: Sample) throws {
         let memory = SampleStream.memory()
         let bytes = try sample.bytes(memory)
@@ -74,24 +77,23 @@ struct DamagedStreamTests {
         #expect(copy.isGuardIntact)
     }
 
-    @Test("A stream with any byte changed is refused, or waited for", arguments: Sample.allCases)
+    @Test("A stream with a bit of any byte changed is refused, or waited for", arguments: damaged)
     func flipped(_ sample: Sample) throws {
         let memory = SampleStream.memory()
         var bytes = try sample.bytes(memory)
         let copy = SampleMemory(memory.blocks)
         for offset in bytes.indices {
-            for mask in [UInt8(0xff), 1 << (offset % 8)] {
-                bytes[offset] ^= mask
-                #expect(try outcome(bytes, sample, into: copy) != .received, "byte \(offset)")
-                bytes[offset] ^= mask
-            }
+            let mask: UInt8 = 1 << (offset % 8)
+            bytes[offset] ^= mask
+            #expect(try outcome(bytes, sample, into: copy) != .received, "byte \(offset)")
+            bytes[offset] ^= mask
         }
         #expect(copy.isGuardIntact)
     }
 
     @Test(
         "With checksums to match, a changed byte does no harm beyond the memory and the bounds",
-        arguments: Sample.allCases)
+        arguments: damaged)
     func reframedFlips(_ sample: Sample) throws {
         let memory = SampleStream.memory()
         var bytes = try sample.bytes(memory)

@@ -1,3 +1,4 @@
+import Glibc
 import VMMigration
 
 /// Blocks of memory in ordinary buffers, with guard pages around that nobody is to write.
@@ -13,9 +14,8 @@ final class SampleMemory {
         buffers = blocks.map { block in
             let buffer = UnsafeMutableRawBufferPointer.allocate(
                 byteCount: Int(block.byteCount) + 2 * Self.pageByteCount, alignment: Self.pageByteCount)
-            _ = buffer.initializeMemory(as: UInt8.self, repeating: Self.guardByte)
-            UnsafeMutableRawBufferPointer(rebasing: buffer.dropFirst(Self.pageByteCount).dropLast(Self.pageByteCount))
-                .initializeMemory(as: UInt8.self, repeating: 0)
+            Self.fill(buffer, with: Self.guardByte)
+            Self.fill(Self.pages(in: buffer), with: 0)
             return buffer
         }
     }
@@ -26,8 +26,7 @@ final class SampleMemory {
 
     /// The pages of a block.
     func pages(of block: Int) -> UnsafeMutableRawBufferPointer {
-        UnsafeMutableRawBufferPointer(
-            rebasing: buffers[block].dropFirst(Self.pageByteCount).dropLast(Self.pageByteCount))
+        Self.pages(in: buffers[block])
     }
 
     func bytes(of run: PageRun) -> UnsafeMutableRawBufferPointer {
@@ -36,8 +35,7 @@ final class SampleMemory {
     }
 
     func fill(_ block: Int, page: UInt64, with byte: UInt8) {
-        let bytes = bytes(of: PageRun(block: block, pages: page..<(page + 1)))
-        _ = bytes.initializeMemory(as: UInt8.self, repeating: byte)
+        Self.fill(bytes(of: PageRun(block: block, pages: page..<(page + 1))), with: byte)
     }
 
     /// Puts the pages of a chunk in their place.
@@ -46,9 +44,17 @@ final class SampleMemory {
             if let bytes {
                 self.bytes(of: run).copyMemory(from: bytes)
             } else {
-                _ = self.bytes(of: run).initializeMemory(as: UInt8.self, repeating: 0)
+                Self.fill(self.bytes(of: run), with: 0)
             }
         }
+    }
+
+    private static func fill(_ bytes: UnsafeMutableRawBufferPointer, with byte: UInt8) {
+        if let start = bytes.baseAddress { memset(start, Int32(byte), bytes.count) }
+    }
+
+    private static func pages(in buffer: UnsafeMutableRawBufferPointer) -> UnsafeMutableRawBufferPointer {
+        UnsafeMutableRawBufferPointer(rebasing: buffer.dropFirst(pageByteCount).dropLast(pageByteCount))
     }
 
     /// Whether the guard pages are as they were.
