@@ -67,19 +67,29 @@ struct MessageTests {
         #expect("\(ProtocolVersions(0...(.max)))" == "0 to 4294967295")
     }
 
-    @Test("Where no version is shared, the error names those of both sides")
-    func noVersion() throws {
+    /// What a source's hello comes to.
+    private func greeting(_ own: ProtocolVersions, readBy side: MigrationID.Side = .destination) throws -> UInt32 {
         let sink = ByteRecorder()
         var writer = FrameWriter(sink)
         try writer.send(Hello(side: .source, versions: ProtocolVersions(5...6), program: "", migration: .random()))
         var reader = FrameReader(BytePlayer(sink.bytes))
         var state = StreamState(.main)
-        let frame = try reader.next(&state)
-        let hello: Hello = try frame.message()
-        let error = try #require(throws: StreamError.self) {
-            _ = try frame.version(sharedBy: hello, and: ProtocolVersions(1...2))
-        }
+        return try reader.next(&state).hello(from: side == .destination ? .source : .destination, own).version
+    }
+
+    @Test("A hello is taken where a version is shared; where none is, the error names those of both sides")
+    func greetings() throws {
+        #expect(try greeting(ProtocolVersions(3...5)) == 5)
+        let error = try #require(throws: StreamError.self) { _ = try greeting(ProtocolVersions(1...2)) }
         #expect("\(error)".contains("version 5 to 6 of the protocol, and this one version 1 to 2"))
+    }
+
+    @Test("A side does not take its own hello for an answer")
+    func reflection() throws {
+        let error = try #require(throws: StreamError.self) {
+            _ = try greeting(ProtocolVersions(5...6), readBy: .source)
+        }
+        #expect(error.reason == .side(.source))
     }
 
     @Test("A hello that cannot be is refused: channels, versions, lengths")

@@ -39,7 +39,7 @@ public enum FrameType: UInt16, Hashable, Sendable, CaseIterable {
         case .keepalive, .accepted, .commit: 0
         case .memory: MemoryChunk.largestPayload
         case .description: 1 << 20
-        case .state: 64 << 20
+        case .state: 16 << 20
         case .hello, .abort, .roundEnd, .end, .complete, .roundDone, .ready, .running, .pageRequest, .received:
             64 << 10
         }

@@ -21,6 +21,8 @@ public struct StreamError: Error, Hashable, Sendable, CustomStringConvertible {
         case recordCount(FrameType, Int)
         case record(StateError)
         case coding(StateCodingError)
+        /// A hello of the side that reads it.
+        case side(MigrationID.Side)
         case versions(own: ProtocolVersions, others: ProtocolVersions)
         case digest(channel: Int)
         case digestCount(Int, expected: Int)
@@ -62,6 +64,7 @@ extension StreamError.Reason: CustomStringConvertible {
         case .recordCount(let type, let count): "a frame of type \(type) has \(count) records instead of one"
         case .record(let error): "\(error)"
         case .coding(let error): "\(error)"
+        case .side(let side): "the hello is of a \(side), and the other side was to send it"
         case .versions(let own, let others):
             "the other side speaks version \(others) of the protocol, and this one version \(own); use programs of like age"
         case .digest(let channel): "channel \(channel) did not arrive as it was sent: the digests differ"

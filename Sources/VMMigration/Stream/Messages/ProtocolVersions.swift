@@ -19,17 +19,3 @@ public struct ProtocolVersions: Hashable, Sendable, CustomStringConvertible {
         range.count == 1 ? "\(range.lowerBound)" : "\(range.lowerBound) to \(range.upperBound)"
     }
 }
-
-extension Frame {
-    /// The version for the two sides of a channel.
-    /// - Parameter hello: what this frame says.
-    /// - Throws: `StreamError` where there is none.
-    public func version(
-        sharedBy hello: Hello, and own: ProtocolVersions = .own
-    ) throws(StreamError) -> UInt32 {
-        guard let version = own.highest(sharedWith: hello.versions) else {
-            throw error(.versions(own: own, others: hello.versions))
-        }
-        return version
-    }
-}

@@ -16,8 +16,9 @@ struct SampleReceiver {
             let frame = try reader.next(&state)
             switch frame.type {
             case .hello:
-                let hello: Hello = try frame.message()
-                _ = try frame.version(sharedBy: hello)
+                let side: MigrationID.Side =
+                    direction == .main || direction == .extra ? .source : .destination
+                let (hello, _) = try frame.hello(from: side)
                 reader.seed = hello.migration.seed(channel: hello.channel, from: hello.side)
             case .end:
                 let end: End = try frame.message()
