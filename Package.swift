@@ -31,6 +31,7 @@ let package = Package(
         .systemLibrary(name: "CBisect"),
         .systemLibrary(name: "CHostMemory"),
         .systemLibrary(name: "CXXHash"),
+        .target(name: "CChecksum"),
         .systemLibrary(name: "CTransport"),
         .target(name: "CThreads"),
         .target(name: "CTryCopy"),
@@ -61,7 +62,7 @@ let package = Package(
         .target(
             name: "VMMigration",
             dependencies: [
-                "CTransport", "CTryCopy", "CURing", "CXXHash", "VMAddressSpace", "VMDirtyBitmap", "VMDirtyTracking",
+                "CChecksum", "CTransport", "CTryCopy", "CURing", "CXXHash", "VMAddressSpace", "VMDirtyBitmap", "VMDirtyTracking",
                 "VMHost", "VMMachine", "VMMemory", "VMRegions", "VMState", system,
             ]),
 
@@ -81,6 +82,7 @@ let package = Package(
 
         // Tests that need no KVM.
         .testTarget(name: "VMAddressSpaceTests", dependencies: ["TestSupport", "VMAddressSpace"]),
+        .testTarget(name: "CChecksumTests", dependencies: ["CChecksum", "CXXHash", "TestSupport"]),
         .testTarget(name: "CTryCopyTests", dependencies: ["CTryCopy", "TestSupport"]),
         .testTarget(name: "VMHostTests", dependencies: ["TestSupport", "VMHost", system]),
         .testTarget(name: "VMDirtyBitmapTests", dependencies: ["TestSupport", "VMDirtyBitmap", system]),
@@ -106,7 +108,9 @@ let package = Package(
             ]),
         .testTarget(
             name: "VMMigrationTests",
-            dependencies: ["CURing", "TestSupport", "VMAddressSpace", "VMHost", "VMMigration", "VMState", system]),
+            dependencies: [
+                "CTryCopy", "CURing", "TestSupport", "VMAddressSpace", "VMHost", "VMMigration", "VMState", system,
+            ]),
         .testTarget(
             name: "VMMTests", dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyTracking", "VMM", "VMMachine"]),
 

@@ -1,0 +1,67 @@
+import VMState
+
+/// The destination has everything and waits for the commit.
+public struct Ready: StreamMessage {
+    /// What restoring the state took.
+    public var restoreNanoseconds: UInt64
+
+    public init(restoreNanoseconds: UInt64) {
+        self.restoreNanoseconds = restoreNanoseconds
+    }
+
+    public static let frameType = FrameType.ready
+    public static let kind = "stream.ready"
+    public static let version: UInt32 = 1
+
+    public init() {
+        self.init(restoreNanoseconds: 0)
+    }
+
+    public mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+        try archive.number("restore nanoseconds", &restoreNanoseconds)
+    }
+}
+
+/// The machine runs at the destination.
+public struct Running: StreamMessage {
+    /// From the commit's arrival until the first processor was let run.
+    public var startNanoseconds: UInt64
+
+    public init(startNanoseconds: UInt64) {
+        self.startNanoseconds = startNanoseconds
+    }
+
+    public static let frameType = FrameType.running
+    public static let kind = "stream.running"
+    public static let version: UInt32 = 1
+
+    public init() {
+        self.init(startNanoseconds: 0)
+    }
+
+    public mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+        try archive.number("start nanoseconds", &startNanoseconds)
+    }
+}
+
+/// Everything of the channel is in place.
+public struct Received: StreamMessage {
+    /// Of what the source sent on the channel.
+    public var digest: UInt64
+
+    public init(digest: UInt64) {
+        self.digest = digest
+    }
+
+    public static let frameType = FrameType.received
+    public static let kind = "stream.received"
+    public static let version: UInt32 = 1
+
+    public init() {
+        self.init(digest: 0)
+    }
+
+    public mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+        try archive.number("digest", &digest)
+    }
+}
