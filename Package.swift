@@ -62,7 +62,8 @@ let package = Package(
         .target(
             name: "VMMigration",
             dependencies: [
-                "CChecksum", "CTransport", "CTryCopy", "CURing", "CXXHash", "VMAddressSpace", "VMDirtyBitmap", "VMDirtyTracking",
+                "CChecksum", "CTransport", "CTryCopy", "CURing", "CXXHash", "VMAddressSpace", "VMDirtyBitmap",
+                "VMDirtyTracking",
                 "VMHost", "VMMachine", "VMMemory", "VMRegions", "VMState", system,
             ]),
 

@@ -1,5 +1,6 @@
 import Glibc
 import Synchronization
+import VMHost
 import VMMachine
 
 /// The thread that carries standard input to the guest and signals to the machine, while the main thread waits for the
@@ -14,6 +15,8 @@ final class ControlThread: Sendable {
     private let signals: WakePipe
     private let quit: WakePipe
     private let received = Atomic<Int32>(0)
+    /// Who gets input.
+    private let machine = Monitor<Machine?>(nil)
 
     /// From now on the signals that end a run do so in order, once it has begun.
     init() throws(Failure) {
@@ -41,7 +44,28 @@ final class ControlThread: Sendable {
 
     /// Runs `body` with the thread at work for this machine.
     func run<Result>(_ machine: Machine, _ body: () throws(MachineError) -> Result) throws(Failure) -> Result {
-        let thread = try start(machine)
+        attach(machine)
+        return try run(onEnd: {}) { () throws(Failure) in
+            do throws(MachineError) {
+                return try body()
+            } catch {
+                throw Failure(ExitStatus(error), "\(error)")
+            }
+        }
+    }
+
+    /// From now on this machine gets input, and is stopped by signals.
+    func attach(_ machine: Machine) {
+        self.machine.withLock { $0 = machine }
+        inputSpace.signal()
+    }
+
+    /// Runs `body` with the thread at work, perhaps before there is a machine.
+    /// - Parameter onEnd: called, beside stopping the machine, where the run is to end.
+    func run<Result>(
+        onEnd: @escaping @Sendable () -> Void, _ body: () throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        let thread = try start(onEnd)
         // Nobody waits for it to end: it may be reading input that never comes.
         pthread_detach(thread)
         TerminalMode.makeRaw()
@@ -50,22 +74,18 @@ final class ControlThread: Sendable {
             TerminalMode.restore()
             EndingSignals.stopForwarding()
         }
-        do throws(MachineError) {
-            return try body()
-        } catch {
-            throw Failure(ExitStatus(error), "\(error)")
-        }
+        return try body()
     }
 
-    private func start(_ machine: Machine) throws(Failure) -> pthread_t {
-        let context = Unmanaged.passRetained(Context(thread: self, machine: machine))
+    private func start(_ onEnd: @escaping @Sendable () -> Void) throws(Failure) -> pthread_t {
+        let context = Unmanaged.passRetained(Context(thread: self, onEnd: onEnd))
         var thread = pthread_t()
         let error = pthread_create(
             &thread, nil,
             { pointer in
                 // SAFETY: balances the retain above: each thread is given one context, and takes it here.
                 let context = Unmanaged<Context>.fromOpaque(pointer!).takeRetainedValue()
-                context.thread.loop(context.machine)
+                context.thread.loop(context.onEnd)
                 return nil
             }, context.toOpaque())
         guard error == 0 else {
@@ -75,16 +95,17 @@ final class ControlThread: Sendable {
         return thread
     }
 
-    private func loop(_ machine: Machine) {
+    private func loop(_ onEnd: @Sendable () -> Void) {
         var isSettled = false
         var input = InputPump(isTerminal: TerminalMode.isInteractive)
         while true {
+            let machine = machine.withLock(\.self)
             var descriptors = [
                 pollfd(fd: quit.descriptor, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: inputSpace.descriptor, events: Int16(POLLIN), revents: 0),
                 // A negative descriptor is one that poll(2) skips.
-                pollfd(fd: input.wantsInput ? STDIN_FILENO : -1, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: machine != nil && input.wantsInput ? STDIN_FILENO : -1, events: Int16(POLLIN), revents: 0),
             ]
             let ready = poll(&descriptors, nfds_t(descriptors.count), isSettled ? -1 : Self.settlingTime)
             if ready == 0 {
@@ -93,26 +114,27 @@ final class ControlThread: Sendable {
             }
             guard ready > 0 else { continue }
             if descriptors[0].revents != 0 { return }
-            if descriptors[1].revents != 0, let number = signals.take().first { end(machine, Int32(number)) }
+            if descriptors[1].revents != 0, let number = signals.take().first { end(Int32(number), onEnd) }
             if descriptors[2].revents != 0 { _ = inputSpace.take() }
             let hasInput = descriptors[3].revents != 0
-            if input.pump(into: machine, hasInput: hasInput) == .quit { end(machine, SIGINT) }
+            if let machine, input.pump(into: machine, hasInput: hasInput) == .quit { end(SIGINT, onEnd) }
         }
     }
 
     /// - Parameter signal: 0 for an end that no signal asked for.
-    private func end(_ machine: Machine, _ signal: Int32) {
+    private func end(_ signal: Int32, _ onEnd: @Sendable () -> Void) {
         _ = received.compareExchange(expected: 0, desired: signal, ordering: .acquiringAndReleasing)
-        machine.stop()
+        machine.withLock(\.self)?.stop()
+        onEnd()
     }
 
     private final class Context: Sendable {
         let thread: ControlThread
-        let machine: Machine
+        let onEnd: @Sendable () -> Void
 
-        init(thread: ControlThread, machine: Machine) {
+        init(thread: ControlThread, onEnd: @escaping @Sendable () -> Void) {
             self.thread = thread
-            self.machine = machine
+            self.onEnd = onEnd
         }
     }
 }

@@ -37,7 +37,7 @@ struct RunReport: Encodable {
     let guest: String
     let format: String
     let cpus: Int
-    /// `halted`, `powered-off`, `reset`, `debug-exit`, `crashed`, `timed-out`, `stopped` or `failed`.
+    /// `halted`, `powered-off`, `reset`, `debug-exit`, `crashed`, `timed-out`, `stopped`, `handed-over` or `failed`.
     let outcome: String
     /// What the guest wrote to the debug exit port.
     let debugExitValue: UInt32?
@@ -76,7 +76,7 @@ struct RunReport: Encodable {
             crash = Crash(vcpu: report.vcpu, summary: report.summary, report: "\(report)")
         case .timedOut: outcome = "timed-out"
         case .stopped: outcome = "stopped"
-        case .handedOver: outcome = "handedOver"
+        case .handedOver: outcome = "handed-over"
         case .failed: outcome = "failed"
         }
         debugExitValue = value

@@ -24,6 +24,13 @@ struct GuestRun {
         self.control = control
     }
 
+    /// A machine that comes from elsewhere.
+    /// - Parameter control: already at work for it.
+    init(_ machine: Machine, _ control: ControlThread) {
+        self.machine = machine
+        self.control = control
+    }
+
     /// Calls `body`, which is to run the machine.
     func run<Result>(_ body: () throws(MachineError) -> Result) throws(Failure) -> Result {
         try control.run(machine, body)

@@ -1,5 +1,4 @@
 import Glibc
-import SystemPackage
 import VMHost
 import VMMachine
 
@@ -33,7 +32,7 @@ struct SampledRun {
             return isOver
         }
         if let failure { throw failure }
-        return isOver ? nil : ended.outcome
+        return isOver ? nil : ended.result?.outcome
     }
 
     /// - Returns: whether the time was over before the guest ended.
@@ -52,31 +51,5 @@ struct SampledRun {
             if hasEnded { return false }
             if let end, MonotonicTime.now >= end { return true }
         }
-    }
-}
-
-/// How a machine's run went, once it has: told by a thread that waits for it.
-private final class EndedRun: Sendable {
-    private let result = Monitor<Outcome?>(nil)
-
-    var outcome: Outcome? { result.withLock(\.self) }
-
-    /// - Returns: the thread, to be joined.
-    func wait(for machine: Machine) throws(MachineError) -> pthread_t {
-        do throws(Errno) {
-            return try HostThread.start(stackSize: 256 << 10) {
-                let outcome = machine.wait().outcome
-                self.result.change { $0 = outcome }
-            }
-        } catch {
-            machine.stop()
-            _ = machine.wait()
-            throw .thread(error.rawValue)
-        }
-    }
-
-    /// - Returns: whether it has ended.
-    func wait(until deadline: MonotonicTime) -> Bool {
-        result.wait(until: deadline) { $0 == nil ? nil : true } ?? false
     }
 }

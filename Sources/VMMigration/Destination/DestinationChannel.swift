@@ -27,12 +27,9 @@ final class DestinationChannel: @unchecked Sendable {
     /// Takes the source's hello, and answers it.
     func greet() throws(MigrationError) -> Hello {
         let frame = try nextFrame()
-        let (hello, version): (Hello, UInt32) = try MigrationError.wrap(MigrationError.stream) {
-            () throws(StreamError) in
-            let hello: Hello = try frame.message()
-            return (hello, try frame.version(sharedBy: hello))
+        let (hello, version) = try MigrationError.wrap(MigrationError.stream) { () throws(StreamError) in
+            try frame.hello(from: .source)
         }
-        guard hello.side == .source else { throw .refused(by: .destination, "both sides are destinations") }
         index = hello.channel
         if index > 0 { state = StreamState(.extra).following(.hello) ?? state }
         try reply(hello.answer(version: version, program: SourceLink.program, features: SourceLink.features))

@@ -96,6 +96,6 @@ public final class IncomingMigration: Sendable {
         let machine = try MigrationError.wrap(MigrationError.machine) { () throws(MachineError) in try make(model) }
         let memory = try TargetMemory(machine)
         try main.reply(.accepted)
-        return try Arrival(machine, memory, main, extra).run()
+        return try ArrivingMachine(machine, memory, main, extra).run()
     }
 }

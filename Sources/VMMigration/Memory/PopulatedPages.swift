@@ -3,7 +3,7 @@ import VMAddressSpace
 
 /// Which pages of anonymous memory have ever been touched, as /proc/self/pagemap knows (kernel document "pagemap"): the rest
 /// is zero, and need not be read, which would provide pages.
-struct PopulatedPages: ~Copyable {
+final class PopulatedPages {
     private let descriptor: CInt
     private var entries: [UInt64]
 
@@ -12,21 +12,19 @@ struct PopulatedPages: ~Copyable {
     /// How many pages are looked at at a time.
     static let limit = 4096
 
-    /// Nil where the host does not tell.
-    init?() {
-        let opened = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC)
-        guard opened >= 0 else { return nil }
-        descriptor = opened
+    /// Where the host does not tell, all pages count as touched.
+    init() {
+        descriptor = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC)
         entries = Array(repeating: 0, count: Self.limit)
     }
 
     deinit {
-        close(descriptor)
+        if descriptor >= 0 { close(descriptor) }
     }
 
     /// Calls `body` with each run of up to `limit` pages, and whether they were touched.
     /// - Parameter address: of the first page.
-    mutating func forEachRun<Failure: Error>(
+    func forEachRun<Failure: Error>(
         at address: UInt, pageCount: Int, _ body: (Range<Int>, _ isPopulated: Bool) throws(Failure) -> Void
     ) throws(Failure) {
         let first = off_t(address >> UInt(PageSize.size4K.shift)) * 8

@@ -29,7 +29,9 @@ final class SourceMemory: Sendable {
         }
         self.hold = hold
         self.contents = contents
-        blocks = contents.map { RAMBlock(name: $0.backing.name, pageCount: $0.backing.byteCount / PageSize.size4K.bytes) }
+        blocks = contents.map {
+            RAMBlock(name: $0.backing.name, pageCount: $0.backing.byteCount / PageSize.size4K.bytes)
+        }
         seen = visible.compactMap { piece in
             contents.firstIndex { $0.backing === piece.backing }.map { block in
                 SeenPages(

@@ -17,9 +17,12 @@ final class TargetMemory: Sendable {
         contents = try MigrationError.wrap(MigrationError.regions) { () throws(RegionManagerError) in
             try machine.regions.withTurn { manager throws(RegionManagerError) in try manager.contentsToFill() }
         }
-        blocks = contents.map { RAMBlock(name: $0.backing.name, pageCount: $0.backing.byteCount / PageSize.size4K.bytes) }
+        blocks = contents.map {
+            RAMBlock(name: $0.backing.name, pageCount: $0.backing.byteCount / PageSize.size4K.bytes)
+        }
         let blocks = blocks
-        received = try MigrationError.wrap(MigrationError.bitmap) { () throws(BitmapError) in try ReceivedPages(blocks) }
+        received = try MigrationError.wrap(MigrationError.bitmap) { () throws(BitmapError) in try ReceivedPages(blocks)
+        }
     }
 
     /// Puts the pages of a chunk in place.

@@ -1,11 +1,11 @@
 import VMAddressSpace
 
 /// Sends the pages of blocks for the first time, one channel's share of them.
-struct FirstCopy: ~Copyable {
+struct FirstCopy {
     private let memory: SourceMemory
     private let channel: SourceChannel
     private let channelCount: Int
-    private var populated: PopulatedPages?
+    private let populated: PopulatedPages
 
     init(_ memory: SourceMemory, _ channel: SourceChannel, _ channelCount: Int) {
         self.memory = memory
@@ -14,8 +14,7 @@ struct FirstCopy: ~Copyable {
         populated = PopulatedPages()
     }
 
-    mutating func send(_ run: PageRun) throws(MigrationError) {
-        let (channel, count) = (channel, channelCount)
+    func send(_ run: PageRun) throws(MigrationError) {
         var next = run.pages.lowerBound
         try memory.forEachPlace(of: run) { (place, pointer) throws(MigrationError) in
             // What is nowhere was never touched.
@@ -24,26 +23,21 @@ struct FirstCopy: ~Copyable {
             guard memory.isAnonymous(place.block) else { return try sendPages(place, pointer) }
             try sendPopulated(place, pointer)
         }
-        try Self.zeros(PageRun(block: run.block, pages: next..<run.pages.upperBound), channel, count)
+        try sendZeros(PageRun(block: run.block, pages: next..<run.pages.upperBound))
     }
 
     /// Pages that were never touched are not read: that would provide them.
-    private mutating func sendPopulated(_ place: PageRun, _ pointer: UnsafeRawPointer) throws(MigrationError) {
+    private func sendPopulated(_ place: PageRun, _ pointer: UnsafeRawPointer) throws(MigrationError) {
         var first = place.pages.lowerBound
         while first < place.pages.upperBound {
             let end = min(place.pages.upperBound, first + UInt64(PopulatedPages.limit))
             let base = pointer + Int((first - place.pages.lowerBound) << PageSize.size4K.shift)
-            let (block, start) = (place.block, first)
-            func body(_ pages: Range<Int>, _ isPopulated: Bool) throws(MigrationError) {
+            try populated.forEachRun(at: UInt(bitPattern: base), pageCount: Int(end - first)) {
+                (pages, isPopulated) throws(MigrationError) in
                 let run = PageRun(
-                    block: block, pages: (start + UInt64(pages.lowerBound))..<(start + UInt64(pages.upperBound)))
+                    block: place.block, pages: (first + UInt64(pages.lowerBound))..<(first + UInt64(pages.upperBound)))
                 guard isPopulated else { return try sendZeros(run) }
-                try sendPages(run, base + pages.lowerBound << Int(PageSize.size4K.shift))
-            }
-            if populated == nil {
-                try body(0..<Int(end - first), true)
-            } else {
-                try populated?.forEachRun(at: UInt(bitPattern: base), pageCount: Int(end - first), body)
+                try sendPages(run, base + Int(UInt64(pages.lowerBound) << PageSize.size4K.shift))
             }
             first = end
         }
@@ -57,12 +51,6 @@ struct FirstCopy: ~Copyable {
     }
 
     private func sendZeros(_ run: PageRun) throws(MigrationError) {
-        try Self.zeros(run, channel, channelCount)
-    }
-
-    private static func zeros(
-        _ run: PageRun, _ channel: SourceChannel, _ channelCount: Int
-    ) throws(MigrationError) {
         guard !run.pages.isEmpty else { return }
         try run.forEachShare(of: channel.index, among: channelCount) { (share) throws(MigrationError) in
             try channel.appendZeros(share)

@@ -74,7 +74,8 @@ public final class OutgoingMigration: Sendable {
         do throws(MigrationError) {
             try link.open(try model())
             record.enter(.active, total: memory.pageCount)
-            try PreCopy(self, memory, link).run()
+            var preCopy = PreCopy(self, memory, link)
+            try preCopy.run()
         } catch {
             link.abort(error)
             throw error

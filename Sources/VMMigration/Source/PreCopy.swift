@@ -15,7 +15,7 @@ struct PreCopy: ~Copyable {
 
     /// How much is made clean at once before it is copied for the first time, in pages: as much as the kernel's log is
     /// cleared by in one call. What the guest writes before then need not be sent twice.
-    private static let window: UInt64 = 64 << 20 >> 12
+    private static let window: UInt64 = (64 << 20) / PageSize.size4K.bytes
     /// Pages go to channels by so many at a time, as many as fit a frame.
     static let share: UInt64 = 64
 
@@ -71,7 +71,7 @@ struct PreCopy: ~Copyable {
         let began = MonotonicTime.now
         let before = migration.counters.value
         try link.sendRound(0) { [memory, dirty, tracker] (channel, count) throws(MigrationError) in
-            var pages = FirstCopy(memory, channel, count)
+            let pages = FirstCopy(memory, channel, count)
             for (index, block) in memory.blocks.enumerated() {
                 for first in stride(from: 0, to: block.pageCount, by: Int(Self.window)) {
                     let run = PageRun(block: index, pages: first..<min(first + Self.window, block.pageCount))
@@ -143,7 +143,7 @@ struct PreCopy: ~Copyable {
     private mutating func switchOver(after round: Int) throws(MigrationError) {
         throttle?.end()
         link.liftLimit()
-        var switchOver = SwitchOver(migration, link)
+        let switchOver = SwitchOver(migration, link)
         try switchOver.stopProcessors()
         do throws(MigrationError) {
             try checkGuest()

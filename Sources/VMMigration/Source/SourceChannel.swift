@@ -35,8 +35,11 @@ final class SourceChannel: @unchecked Sendable {
     @discardableResult
     func greet(_ hello: Hello) throws(MigrationError) -> Hello {
         try send(hello)
-        let answer: Hello = try receive()
-        guard answer.side == .destination, answer.migration == hello.migration, answer.channel == hello.channel else {
+        let frame = try nextFrame()
+        let (answer, _) = try MigrationError.wrap(MigrationError.stream) { () throws(StreamError) in
+            try frame.hello(from: .destination)
+        }
+        guard answer.migration == hello.migration, answer.channel == hello.channel else {
             throw .refused(by: .source, "the answer is to another hello; is somebody else migrating to the same address?")
         }
         writer.seed = hello.migration.seed(channel: index, from: .source)

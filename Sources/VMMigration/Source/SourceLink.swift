@@ -45,7 +45,8 @@ final class SourceLink: Sendable {
     ) throws(MigrationError) -> Connection {
         do throws(TransportError) {
             let connection = try Connection.connect(
-                uri, deadline: .now + parameters.connectTimeout, backend: parameters.backend, cancellation: cancellation)
+                uri, deadline: .now + parameters.connectTimeout, backend: parameters.backend, cancellation: cancellation
+            )
             connection.stallTimeout = parameters.stallTimeout
             return connection
         } catch .cancelled {

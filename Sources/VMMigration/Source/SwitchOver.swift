@@ -3,7 +3,7 @@ import VMMachine
 import VMState
 
 /// The end of a migration: the guest stands still, the rest of it is sent, and it is the destination's.
-struct SwitchOver: ~Copyable {
+final class SwitchOver {
     private let migration: OutgoingMigration
     private let link: SourceLink
     private let began = MonotonicTime.now
@@ -17,7 +17,7 @@ struct SwitchOver: ~Copyable {
         migration.record.enter(.device)
     }
 
-    mutating func stage<Failure: Error, Result>(
+    func stage<Failure: Error, Result>(
         _ name: DowntimeStage.Name, _ body: () throws(Failure) -> Result
     ) throws(Failure) -> Result {
         let start = MonotonicTime.now
@@ -25,12 +25,12 @@ struct SwitchOver: ~Copyable {
         return try body()
     }
 
-    mutating func stopProcessors() throws(MigrationError) {
+    func stopProcessors() throws(MigrationError) {
         stage(.stopProcessors) { migration.machine.pause() }
     }
 
     /// - Parameter pages: how many are sent.
-    mutating func sendMemory(
+    func sendMemory(
         _ number: Int, _ pages: UInt64, _ send: () throws(MigrationError) -> Void
     ) throws(MigrationError) {
         var round = MigrationRound()
@@ -45,7 +45,7 @@ struct SwitchOver: ~Copyable {
         migration.record.end(round, bandwidth: nil)
     }
 
-    mutating func handOver() throws(MigrationError) {
+    func handOver() throws(MigrationError) {
         let state = try stage(.saveState) { () throws(MigrationError) in
             try MigrationError.wrap(MigrationError.machine) { () throws(MachineError) in
                 try migration.machine.saveState()

@@ -6,7 +6,7 @@ import VMRegions
 import VMState
 
 /// A machine that arrives: its memory, then its state, then the word that it is this side's.
-struct Arrival: ~Copyable {
+struct ArrivingMachine: ~Copyable {
     private let machine: Machine
     private let memory: TargetMemory
     private let main: DestinationChannel

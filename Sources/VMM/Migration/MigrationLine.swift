@@ -1,0 +1,35 @@
+import VMMigration
+
+/// How far a migration is, in a line.
+struct MigrationLine {
+    let text: String
+
+    init(_ progress: MigrationProgress) {
+        switch progress.status {
+        case .completed: text = Self.completed(progress)
+        case .failed, .cancelled: text = "migration \(progress.status.rawValue): \(progress.failure ?? "")"
+        default: text = Self.underWay(progress)
+        }
+    }
+
+    private static func completed(_ progress: MigrationProgress) -> String {
+        "migration completed: \(ByteText(progress.transferred)) in \(DurationText(progress.totalTime)), "
+            + "\(progress.rounds.count) rounds, guest stopped for \(progress.downtime.map { "\(DurationText($0))" } ?? "?")"
+    }
+
+    private static func underWay(_ progress: MigrationProgress) -> String {
+        var parts = ["migration \(progress.status.rawValue)"]
+        if progress.total > 0 {
+            parts.append("round \(progress.rounds.count)")
+            parts.append("\(ByteText(progress.remaining)) left")
+            parts.append("\(ByteText(progress.transferred)) sent")
+        }
+        if progress.bandwidth > 0 {
+            parts.append("\(ByteText(UInt64(progress.bandwidth)))/s")
+            parts.append("dirtied \(ByteText(UInt64(progress.dirtyPagesRate) * progress.pageSize))/s")
+        }
+        if let expected = progress.expectedDowntime { parts.append("downtime about \(DurationText(expected))") }
+        if progress.cpuThrottlePercentage > 0 { parts.append("CPUs slowed by \(progress.cpuThrottlePercentage) %") }
+        return parts.joined(separator: ", ")
+    }
+}
