@@ -95,8 +95,7 @@ let package = Package(
                 "CKVM", "KVM", "TestSupport", "VMAddressSpace", "VMBoot", "VMDevices", "VMDirtyTracking", "VMHost",
                 "VMMachine", "VMMemory", "VMRegions", system,
             ]),
-        .testTarget(
-            name: "VMMigrationTests", dependencies: ["CURing", "TestSupport", "VMHost", "VMMigration", system]),
+        .testTarget(name: "VMMigrationTests", dependencies: ["TestSupport", "VMMigration", system]),
         .testTarget(
             name: "VMMTests", dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyTracking", "VMM", "VMMachine"]),
 
