@@ -75,8 +75,7 @@ let package = Package(
             name: "VMM",
             dependencies: [
                 "BuiltInGuests", "KVM", "VMAddressSpace", "VMBoot", "VMDevices", "VMDirtyTracking", "VMHost",
-                "VMMachine",
-                "VMRegions", argumentParser, system,
+                "VMMachine", "VMMigration", "VMRegions", "VMState", argumentParser, system,
             ]),
 
         .target(name: "TestSupport", dependencies: ["CThreads", "VMHost"], path: "Tests/Support"),
@@ -110,7 +109,7 @@ let package = Package(
         .testTarget(
             name: "VMMigrationTests",
             dependencies: [
-                "CTryCopy", "CURing", "TestSupport", "VMAddressSpace", "VMHost", "VMMigration", "VMState", system,
+                "CTryCopy", "TestSupport", "VMAddressSpace", "VMHost", "VMMigration", "VMState", system,
             ]),
         .testTarget(
             name: "VMMTests", dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyTracking", "VMM", "VMMachine"]),

@@ -1,5 +1,7 @@
+import SystemPackage
 import VMBoot
 import VMMachine
+import VMMigration
 
 /// The exit statuses of the program: those of `sysexits.h` and of the shell where they have one.
 struct ExitStatus: RawRepresentable, Hashable, Sendable {
@@ -56,6 +58,27 @@ extension ExitStatus {
             case .state: .badData
             case .kvm, .memory, .backing, .device, .thread, .alreadyStarted, .hostLacks, .notPaused: .hostFailure
             case .boot(let error): ExitStatus(error)
+            }
+    }
+
+    init(_ error: MigrationError) {
+        self =
+            switch error {
+            case .stream: .badData
+            case .machine(let error): ExitStatus(error)
+            case .transport(let error): ExitStatus(error)
+            case .cancelled: .interrupted
+            default: .hostFailure
+            }
+    }
+
+    init(_ error: TransportError) {
+        self =
+            switch error {
+            case .noSuchAddress, .notASocket, .inUse, .unsuitableDescriptor: .usage
+            case .file(_, _, .noSuchFileOrDirectory), .notARegularFile: .noInput
+            case .file(_, _, .permissionDenied), .cannotListen(_, .permissionDenied): .notPermitted
+            default: .hostFailure
             }
     }
 

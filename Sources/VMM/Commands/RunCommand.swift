@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import VMMachine
+import VMMigration
 import VMRegions
 
 struct RunCommand: ParsableCommand {
@@ -23,6 +24,23 @@ struct RunCommand: ParsableCommand {
     @Flag(name: .long, help: "Print the guest's memory regions at the end: on standard error, and in the report.")
     var inspectOnExit = false
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Move the running guest to 'vmm receive' at URI: unix:PATH, tcp:HOST:PORT, fd:N or file:PATH.",
+            valueName: "uri"))
+    var migrateTo: String?
+
+    @Option(
+        name: .long, help: ArgumentHelp("How long it runs here before (default 0s).", valueName: "time"),
+        transform: { try $0.parsed("a time, such as 2s or 500ms", TimeLimit.init) })
+    var migrateAfter: TimeLimit?
+
+    @OptionGroup(title: "Migration options") var migration: MigrationOptions
+
+    @Flag(name: .long, help: "Tell of the migration on standard error as JSON, an object a line.")
+    var json = false
+
     @Flag(name: .long, help: "Print the machine's configuration, as JSON for --config, and stop.")
     var printConfiguration = false
 
@@ -43,12 +61,26 @@ struct RunCommand: ParsableCommand {
             output = made
             return made
         }
-        let result = try guest.run { () throws(MachineError) in try guest.machine.run() }
+        let result = try run(guest)
         let status = Self.status(guest, result.outcome, lost: output?.failedWith)
         let inspection = inspectOnExit ? try Self.inspect(guest.machine) : nil
         if let inspection { StandardError.write(InspectionText(inspection).description) }
         if let report { try RunReport(guest.machine, result, status, inspection).write(to: report) }
         return status
+    }
+
+    /// Runs the guest to its end here.
+    private func run(_ guest: GuestRun) throws(Failure) -> RunResult {
+        guard let migrateTo else {
+            return try guest.run { () throws(MachineError) in try guest.machine.run() }
+        }
+        let (result, failure) = try MigratingRun(
+            guest: guest, uri: try MigrationURI(migrateTo, flag: "--migrate-to"),
+            delay: migrateAfter?.duration ?? .zero, parameters: try migration.parameters(),
+            style: json ? .json : .line
+        ).run()
+        if let failure { StandardError.report("--migrate-to: \(failure); the guest ran on here") }
+        return result
     }
 
     private static func inspect(_ machine: Machine) throws(Failure) -> RegionInspection {
@@ -60,7 +92,7 @@ struct RunCommand: ParsableCommand {
     }
 
     /// - Parameter errno: why output was lost; nil where none was.
-    private static func status(_ guest: GuestRun, _ outcome: Outcome, lost errno: Int32?) -> ExitStatus {
+    static func status(_ guest: GuestRun, _ outcome: Outcome, lost errno: Int32?) -> ExitStatus {
         guard let errno else { return guest.finish(outcome) }
         StandardError.report("cannot write the guest's output: \(String(cString: strerror(errno)))")
         // What the guest said is part of how it went.

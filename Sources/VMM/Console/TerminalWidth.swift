@@ -1,11 +1,14 @@
 import Glibc
 
-/// How wide the terminal on standard output is.
+/// How wide a terminal is.
 enum TerminalWidth {
-    /// In characters; nil where it is no terminal, or does not say.
-    static var current: Int? {
+    /// In characters, of that on standard output; nil where it is no terminal, or does not say.
+    static var current: Int? { current(of: STDOUT_FILENO) }
+
+    /// Of a descriptor.
+    static func current(of descriptor: Int32) -> Int? {
         var size = winsize()
-        guard isatty(STDOUT_FILENO) == 1, ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else {
+        guard isatty(descriptor) == 1, ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else {
             return nil
         }
         return Int(size.ws_col)

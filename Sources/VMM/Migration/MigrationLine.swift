@@ -13,22 +13,22 @@ struct MigrationLine {
     }
 
     private static func completed(_ progress: MigrationProgress) -> String {
-        "migration completed: \(ByteText(progress.transferred)) in \(DurationText(progress.totalTime)), "
-            + "\(progress.rounds.count) rounds, guest stopped for \(progress.downtime.map { "\(DurationText($0))" } ?? "?")"
+        "migration completed: \(ByteText.rounded(progress.transferred)) in \(DurationText.rounded(progress.totalTime)), "
+            + "\(progress.rounds.count) rounds, guest stopped for \(DurationText.rounded(progress.downtime ?? .zero))"
     }
 
     private static func underWay(_ progress: MigrationProgress) -> String {
         var parts = ["migration \(progress.status.rawValue)"]
         if progress.total > 0 {
             parts.append("round \(progress.rounds.count)")
-            parts.append("\(ByteText(progress.remaining)) left")
-            parts.append("\(ByteText(progress.transferred)) sent")
+            parts.append("\(ByteText.rounded(progress.remaining)) left")
+            parts.append("\(ByteText.rounded(progress.transferred)) sent")
         }
         if progress.bandwidth > 0 {
-            parts.append("\(ByteText(UInt64(progress.bandwidth)))/s")
-            parts.append("dirtied \(ByteText(UInt64(progress.dirtyPagesRate) * progress.pageSize))/s")
+            parts.append("\(ByteText.rate(progress.bandwidth))")
+            parts.append("dirtied \(ByteText.rate(progress.dirtyPagesRate * Double(progress.pageSize)))")
         }
-        if let expected = progress.expectedDowntime { parts.append("downtime about \(DurationText(expected))") }
+        if let expected = progress.expectedDowntime { parts.append("downtime about \(DurationText.rounded(expected))") }
         if progress.cpuThrottlePercentage > 0 { parts.append("CPUs slowed by \(progress.cpuThrottlePercentage) %") }
         return parts.joined(separator: ", ")
     }

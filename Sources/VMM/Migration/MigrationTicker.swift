@@ -57,7 +57,7 @@ final class MigrationTicker: Sendable {
         let progress = progress()
         switch style {
         case .json:
-            if let text = try? JSONText.makeLine(MigrationReport(progress)) { StandardError.write(text) }
+            if let text = try? JSONText.line(MigrationReport(progress)) { StandardError.write(text) }
         case .line:
             let line = MigrationLine(progress).text
             if isLive {

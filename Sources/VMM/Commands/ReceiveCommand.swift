@@ -1,0 +1,62 @@
+import ArgumentParser
+import Glibc
+import VMMachine
+import VMMigration
+import VMState
+
+struct ReceiveCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "receive", abstract: "Receive a running guest, and run on with it.",
+        discussion: """
+            Waits for 'vmm run --migrate-to' at the same URI; then the guest goes on here as it was there, and its serial \
+            output goes to standard output.
+
+              vmm receive unix:/tmp/guest &
+              vmm run dirty --migrate-to unix:/tmp/guest --migrate-after 2s -- --rate 100M
+
+            Exit status: as of 'vmm run'; 65 for a stream that is damaged; 71 where the guest did not arrive.
+            """)
+
+    @Argument(help: ArgumentHelp("Where to wait: unix:PATH, tcp:HOST:PORT, fd:N or file:PATH.", valueName: "uri"))
+    var uri: String
+
+    @OptionGroup var machine: RestoringOptions
+
+    @Option(name: .long, help: "How bytes are moved: auto (the default), ring for io_uring, or plain system calls.")
+    var io: IOBackend?
+
+    func run() throws {
+        let uri = try MigrationURI(uri, flag: "URI")
+        let migration: IncomingMigration
+        do throws(TransportError) {
+            migration = try IncomingMigration(at: uri, backend: io ?? .auto)
+        } catch {
+            throw Failure(ExitStatus(error), "\(error)")
+        }
+        let control = try ControlThread()
+        let output = SerialOutput(STDOUT_FILENO) { control.requestEnd() }
+        let (guest, result) = try control.run(onEnd: { migration.cancel() }) { () throws(Failure) in
+            let machine = try receive(migration, control, output)
+            control.attach(machine)
+            return (GuestRun(machine, control), machine.wait())
+        }
+        throw ExitCode(RunCommand.status(guest, result.outcome, lost: output.failedWith).rawValue)
+    }
+
+    private func receive(
+        _ migration: IncomingMigration, _ control: ControlThread, _ output: SerialOutput
+    ) throws(Failure) -> Machine {
+        do throws(MigrationError) {
+            return try migration.receive { (model) throws(MachineError) in
+                try Machine(
+                    restoring: model, machine.restoring, console: output,
+                    onInputSpace: { control.inputSpace.signal() })
+            }
+        } catch .cancelled {
+            throw Failure(
+                control.receivedSignal.map(ExitStatus.signal) ?? .interrupted, "no guest was received: cancelled")
+        } catch {
+            throw Failure(ExitStatus(error), "no guest was received: \(error)")
+        }
+    }
+}
