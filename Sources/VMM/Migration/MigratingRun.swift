@@ -22,7 +22,7 @@ struct MigratingRun {
             throw Failure(.hostFailure, "\(error)")
         }
         let ended = EndedRun()
-        let failure = try guest.run { () throws(MachineError) in
+        let failure: MigrationError? = try guest.run { () throws(MachineError) -> MigrationError? in
             try guest.machine.start()
             let waiter = try ended.wait(for: guest.machine)
             defer { pthread_join(waiter, nil) }
