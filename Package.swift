@@ -58,7 +58,9 @@ let package = Package(
             ]),
 
         .target(
-            name: "VMMigration", dependencies: ["CXXHash", "VMAddressSpace", "VMHost", "VMState", system]),
+            name: "VMMigration",
+            dependencies: ["CHostMemory", "CTryCopy", "CXXHash", "VMAddressSpace", "VMHost", "VMState", system],
+            exclude: ["Snapshot/FORMAT.md"]),
 
         // The test guests of `Guests/`, assembled by a plugin and linked in as data.
         .plugin(name: "AssembleGuests", capability: .buildTool(), path: "Sources/AssembleGuests"),
