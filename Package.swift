@@ -103,7 +103,7 @@ let package = Package(
             ]),
         .testTarget(
             name: "VMMigrationTests",
-            dependencies: ["TestSupport", "VMAddressSpace", "VMHost", "VMMigration", "VMState", system]),
+            dependencies: ["CXXHash", "TestSupport", "VMAddressSpace", "VMHost", "VMMigration", "VMState", system]),
         .testTarget(
             name: "VMMTests", dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyTracking", "VMM", "VMMachine"]),
 

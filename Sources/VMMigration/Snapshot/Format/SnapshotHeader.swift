@@ -52,7 +52,7 @@ struct SnapshotHeader: Hashable {
         let version = page.littleEndian(at: Offset.version, as: UInt32.self)
         guard version == SnapshotFormat.version else { throw .version(version) }
         let flags = page.littleEndian(at: Offset.flags, as: UInt32.self)
-        guard flags & ~Self.differentialFlag == 0, page[Offset.reserved..<Offset.checksum].allSatisfy({ $0 == 0 })
+        guard flags & ~Self.differentialFlag == 0, Self.isReservedZero(page)
         else {
             throw .reservedBits
         }
@@ -79,6 +79,12 @@ struct SnapshotHeader: Hashable {
         self.indexOffset = indexOffset
         self.indexLength = indexLength
         self.indexChecksum = indexChecksum
+    }
+
+    private static func isReservedZero(_ page: UnsafeRawBufferPointer) -> Bool {
+        stride(from: Offset.reserved, to: Offset.checksum, by: 8).allSatisfy {
+            page.littleEndian(at: $0, as: UInt64.self) == 0
+        }
     }
 
     private static func checksum(_ page: UnsafeRawBufferPointer) -> UInt64 {

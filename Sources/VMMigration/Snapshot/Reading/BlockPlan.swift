@@ -59,6 +59,15 @@ struct BlockPlan {
         entries = result
     }
 
+    /// How many pages are data.
+    var dataCount: UInt64 {
+        var count: UInt64 = 0
+        for (index, entry) in entries.enumerated() where entry.source != .zero {
+            count += (index + 1 < entries.count ? entries[index + 1].first : pageCount) - entry.first
+        }
+        return count
+    }
+
     /// The entries that say something of pages in a range of the block's.
     func entries(_ pages: Range<UInt64>) -> ArraySlice<PlanEntry> {
         guard !pages.isEmpty else { return [] }

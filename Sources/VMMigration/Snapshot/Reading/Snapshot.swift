@@ -36,7 +36,8 @@ public struct Snapshot: Sendable {
         state = chain[0].index.state
         files = chain.map(\.file)
         self.plans = plans
-        pageCounts = Self.count(plans)
+        let data = plans.reduce(0) { $0 + $1.dataCount }
+        pageCounts = (data, blocks.reduce(0) { $0 + $1.pageCount } - data)
     }
 
     /// Whether it is one file, which needs no other.
@@ -77,16 +78,5 @@ public struct Snapshot: Sendable {
             chain.append((file, index))
         }
         return chain
-    }
-
-    private static func count(_ plans: [BlockPlan]) -> (data: UInt64, zero: UInt64) {
-        var counts: (data: UInt64, zero: UInt64) = (0, 0)
-        for plan in plans {
-            for piece in SnapshotPieces(entries: plan.entries[...], pages: 0..<plan.pageCount, bases: []) {
-                let count = UInt64(piece.pages.count)
-                if piece.source == .zero { counts.zero += count } else { counts.data += count }
-            }
-        }
-        return counts
     }
 }
