@@ -1,12 +1,16 @@
-/// Memory for 64 pages.
+/// Memory for some pages.
 struct PageBuffer: ~Copyable, @unchecked Sendable {
     // SAFETY: the memory is this value's alone and lives as long as it; who writes to it has the value's owner exclusively, or
     // made it for themselves.
-    let bytes = UnsafeMutableRawBufferPointer.allocate(
-        byteCount: Int(Self.pageCount) * SnapshotFormat.pageBytes, alignment: SnapshotFormat.pageBytes)
+    let bytes: UnsafeMutableRawBufferPointer
 
     /// 256 KiB: they stay in the processor's cache from the copy over the checks to the write.
     static let pageCount: UInt64 = 64
+
+    init(pageCount: UInt64 = Self.pageCount) {
+        bytes = .allocate(
+            byteCount: Int(pageCount) * SnapshotFormat.pageBytes, alignment: SnapshotFormat.pageBytes)
+    }
 
     deinit { bytes.deallocate() }
 

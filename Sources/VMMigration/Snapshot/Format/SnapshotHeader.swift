@@ -52,8 +52,7 @@ struct SnapshotHeader: Hashable {
         let version = page.littleEndian(at: Offset.version, as: UInt32.self)
         guard version == SnapshotFormat.version else { throw .version(version) }
         let flags = page.littleEndian(at: Offset.flags, as: UInt32.self)
-        guard flags & ~Self.differentialFlag == 0, Self.isReservedZero(page)
-        else {
+        guard flags & ~Self.differentialFlag == 0, Self.isReservedZero(page) else {
             throw .reservedBits
         }
         let parent = page.identifier(at: Offset.parent)
@@ -82,9 +81,7 @@ struct SnapshotHeader: Hashable {
     }
 
     private static func isReservedZero(_ page: UnsafeRawBufferPointer) -> Bool {
-        stride(from: Offset.reserved, to: Offset.checksum, by: 8).allSatisfy {
-            page.littleEndian(at: $0, as: UInt64.self) == 0
-        }
+        PageContents.isZero(UnsafeRawBufferPointer(rebasing: page[Offset.reserved..<Offset.checksum]))
     }
 
     private static func checksum(_ page: UnsafeRawBufferPointer) -> UInt64 {

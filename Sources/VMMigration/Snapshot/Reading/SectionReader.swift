@@ -3,7 +3,7 @@ import SystemPackage
 
 /// Reads a part of a file from its start on, through a buffer.
 struct SectionReader: ~Copyable {
-    private let buffer = PageBuffer()
+    private let buffer = PageBuffer(pageCount: 16)
     private let operation: SnapshotError.Operation
     private var offset: UInt64
     private let end: UInt64

@@ -9,7 +9,8 @@ extension Snapshot {
             blocks.indices.contains(run.block), run.pages.upperBound <= blocks[run.block].pageCount,
             bytes.count == run.pages.count * SnapshotFormat.pageBytes
         else { throw SnapshotError(.read, path, .outOfBounds(run)) }
-        let hashes = PageBuffer()
+        // The hashes of a bufferful of pages.
+        let hashes = PageBuffer(pageCount: 1)
         var pieces = pieces(run).makeIterator()
         while let (piece, hashIndex) = pieces.nextWithHashes() {
             let start = Int(piece.pages.lowerBound - run.pages.lowerBound) * SnapshotFormat.pageBytes

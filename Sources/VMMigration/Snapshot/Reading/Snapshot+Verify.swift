@@ -31,7 +31,7 @@ extension Snapshot {
 
 private struct VerificationBuffers: ~Copyable {
     let pages = PageBuffer()
-    let hashes = PageBuffer()
+    let hashes = PageBuffer(pageCount: 1)
 }
 
 /// A walk along the bytes of a file that must be zero.

@@ -3,7 +3,7 @@ extension SnapshotHeader {
         guard fileLength >= UInt64(SnapshotFormat.pageBytes) else {
             throw SnapshotError(.open, reader.path, .flaw(.notASnapshot))
         }
-        let buffer = PageBuffer()
+        let buffer = PageBuffer(pageCount: 1)
         let page = buffer.pages(1)
         try reader.read(.open, into: page, at: 0)
         do throws(SnapshotError.Flaw) {
