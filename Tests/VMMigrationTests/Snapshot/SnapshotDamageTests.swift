@@ -114,6 +114,20 @@ struct SnapshotDamageTests {
         #expect(try folder.names == ["full", "small"])
     }
 
+    @Test("An index that is damaged after the opening is found by verifying")
+    func lateDamage() throws {
+        let folder = try TemporaryFolder()
+        try Self.makeChain(folder)
+        let snapshot = try Snapshot(path: folder.snapshotPath("small"))
+        let length = try folder.contents("full").count
+        let file = open(folder.path("full"), O_RDWR | O_CLOEXEC)
+        defer { close(file) }
+        var byte: UInt8 = 0xee
+        try #require(pwrite(file, &byte, 1, length - 1) == 1)
+        #expect(
+            performing: { try snapshot.verify() }, throws: Self.tells(folder.path("full"), .flaw(.indexChecksum)))
+    }
+
     @Test("A file that is cut off after it was opened makes reading fail, and nothing else")
     func cutOff() throws {
         let folder = try TemporaryFolder()

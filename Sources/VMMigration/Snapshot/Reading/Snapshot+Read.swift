@@ -9,8 +9,7 @@ extension Snapshot {
             blocks.indices.contains(run.block), run.pages.upperBound <= blocks[run.block].pageCount,
             bytes.count == run.pages.count * SnapshotFormat.pageBytes
         else { throw SnapshotError(.read, path, .outOfBounds(run)) }
-        // The hashes of a bufferful of pages.
-        let hashes = PageBuffer(pageCount: 1)
+        var window = HashWindow()
         var pieces = pieces(run).makeIterator()
         while let (piece, hashIndex) = pieces.nextWithHashes() {
             let start = Int(piece.pages.lowerBound - run.pages.lowerBound) * SnapshotFormat.pageBytes
@@ -23,7 +22,7 @@ extension Snapshot {
             let data = HashedPages(
                 block: blocks[run.block].name, base: files[file].bases[run.block], pages: piece.pages,
                 hashIndex: hashIndex)
-            try files[file].read(.read, data, into: place, hashes: hashes.bytes)
+            try files[file].read(.read, data, into: place, &window)
         }
     }
 }
@@ -39,25 +38,23 @@ struct HashedPages {
 }
 
 extension SnapshotFile {
-    /// Reads pages, a bufferful of hashes at a time, and compares them.
-    /// - Parameters:
-    ///   - bytes: as long as the pages.
-    ///   - hashes: room for some.
+    /// Reads pages and compares their hashes.
+    /// - Parameter bytes: as long as the pages.
     func read(
         _ operation: SnapshotError.Operation, _ data: HashedPages, into bytes: UnsafeMutableRawBufferPointer,
-        hashes: UnsafeMutableRawBufferPointer
+        _ window: inout HashWindow
     ) throws(SnapshotError) {
         try data.pages.forEachBufferful { (pages) throws(SnapshotError) in
             let first = pages.lowerBound - data.pages.lowerBound
             let start = Int(first) * SnapshotFormat.pageBytes
             let part = UnsafeMutableRawBufferPointer(
                 rebasing: bytes[start..<(start + pages.count * SnapshotFormat.pageBytes)])
-            let known = UnsafeMutableRawBufferPointer(rebasing: hashes[..<(pages.count * 8)])
             try reader.read(operation, into: part, at: data.base + pages.lowerBound << SnapshotFormat.pageShift)
-            try reader.read(operation, into: known, at: hashOffset + (data.hashIndex + first) * 8)
+            let index = data.hashIndex + first
+            let hashes = try window.hashes(operation, of: self, index..<(index + UInt64(pages.count)))
             for (index, page) in pages.enumerated() {
                 let contents = part.baseAddress.unsafelyUnwrapped + index * SnapshotFormat.pageBytes
-                guard UnsafeRawBufferPointer(known).littleEndian(at: index * 8) == PageContents.hash(contents) else {
+                guard hashes.littleEndian(at: index * 8) == PageContents.hash(contents) else {
                     throw SnapshotError(operation, path, .badPage(block: data.block, page: page))
                 }
             }

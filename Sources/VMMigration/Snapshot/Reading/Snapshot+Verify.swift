@@ -4,34 +4,34 @@ extension Snapshot {
     /// - Throws: `SnapshotError`, for the first thing that is wrong: `badPage`, `strayBytes`, `flaw` for an index that was
     ///   damaged since, `cutOff`, `system`.
     public func verify() throws(SnapshotError) {
-        let buffers = VerificationBuffers()
+        let buffer = PageBuffer()
+        var window = HashWindow()
         for file in files {
             let index = try SnapshotIndex(reading: file.reader, file.header, .verify)
+            // Whoever changed it may have kept its checksum.
+            guard index.hashOffset == file.hashOffset else {
+                throw SnapshotError(.verify, file.path, .flaw(.indexChecksum))
+            }
             var hashIndex: UInt64 = 0
             var gaps = FileGaps(file)
             for (block, runs) in index.runs.enumerated() {
                 for run in runs where !run.isZero {
                     let base = index.bases[block]
                     let bytes = PageRun(block: block, pages: run.pages).bytes
-                    try gaps.check(upTo: base + bytes.lowerBound, buffers)
+                    try gaps.check(upTo: base + bytes.lowerBound, buffer)
                     gaps.skip(to: base + bytes.upperBound)
                     try run.pages.forEachBufferful { (pages) throws(SnapshotError) in
                         let data = HashedPages(
                             block: index.blocks[block].name, base: base, pages: pages, hashIndex: hashIndex)
                         try file.read(
-                            .verify, data, into: buffers.pages.pages(pages.count), hashes: buffers.hashes.bytes)
+                            .verify, data, into: buffer.pages(pages.count), &window)
                         hashIndex += UInt64(pages.count)
                     }
                 }
             }
-            try gaps.check(upTo: index.hashOffset, buffers)
+            try gaps.check(upTo: index.hashOffset, buffer)
         }
     }
-}
-
-private struct VerificationBuffers: ~Copyable {
-    let pages = PageBuffer()
-    let hashes = PageBuffer(pageCount: 1)
 }
 
 /// A walk along the bytes of a file that must be zero.
@@ -46,7 +46,7 @@ private struct FileGaps {
 
     mutating func skip(to offset: UInt64) { self.offset = offset }
 
-    mutating func check(upTo end: UInt64, _ buffers: borrowing VerificationBuffers) throws(SnapshotError) {
+    mutating func check(upTo end: UInt64, _ buffer: borrowing PageBuffer) throws(SnapshotError) {
         while offset < end {
             if offset >= holeEnd { holeEnd = try file.reader.data(from: offset) }
             if holeEnd > offset {
@@ -54,7 +54,7 @@ private struct FileGaps {
                 continue
             }
             // Holes are whole pages, and so is what is between data pages.
-            let bytes = buffers.pages.pages(Int(min((end - offset) >> SnapshotFormat.pageShift, PageBuffer.pageCount)))
+            let bytes = buffer.pages(Int(min((end - offset) >> SnapshotFormat.pageShift, PageBuffer.pageCount)))
             try file.reader.read(.verify, into: bytes, at: offset)
             guard PageContents.isZero(UnsafeRawBufferPointer(bytes)) else {
                 let stray = bytes.firstIndex { $0 != 0 } ?? 0

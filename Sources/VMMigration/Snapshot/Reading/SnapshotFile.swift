@@ -18,8 +18,9 @@ public final class SnapshotFile: Sendable {
     let reader: FileReader
     let identity: FileIdentity
     let header: SnapshotHeader
-    /// Where the hashes are.
+    /// Where the hashes are, and how many.
     let hashOffset: UInt64
+    let dataCount: UInt64
 
     /// - Returns: also what the index has.
     static func open(_ path: FilePath) throws(SnapshotError) -> (file: SnapshotFile, index: SnapshotIndex) {
@@ -46,6 +47,7 @@ public final class SnapshotFile: Sendable {
         isFull = header.parent == nil
         bases = index.bases
         hashOffset = index.hashOffset
+        dataCount = (header.indexOffset - index.hashOffset) / 8
         self.identity = identity
         self.header = header
     }
