@@ -56,6 +56,10 @@ struct SnapshotRoundTripTests {
         try differential.commit(state: MachineState())
         #expect(try model.isEqual(to: Snapshot(path: path)))
 
+        // A link to it is not what the parent is looked for from.
+        symlink("diff/b", folder.path("link"))
+        #expect(try model.isEqual(to: Snapshot(path: folder.snapshotPath("link"))))
+
         // Both moved together: the way from one to the other is the same.
         mkdir(folder.path("elsewhere"), 0o755)
         rename(folder.path("deep"), folder.path("elsewhere/deep"))

@@ -32,7 +32,7 @@ extension FilePath {
     }
 
     /// Absolute, and without symbolic links.
-    private func resolved() throws(Errno) -> FilePath {
+    func resolved() throws(Errno) -> FilePath {
         guard let resolved = withPlatformString({ realpath($0, nil) }) else { throw .last }
         defer { free(resolved) }
         return FilePath(platformString: resolved)

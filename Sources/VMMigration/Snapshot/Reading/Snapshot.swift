@@ -60,6 +60,15 @@ public struct Snapshot: Sendable {
             entries: plans[run.block].entries(run.pages), pages: run.pages, bases: files.map { $0.bases[run.block] })
     }
 
+    private static func parentPath(_ name: FilePath, of file: SnapshotFile) throws(SnapshotError) -> FilePath {
+        do throws(Errno) {
+            // As seen from the file itself, not from a link to it.
+            return try file.path.resolved().folder.pushing(name)
+        } catch {
+            throw SnapshotError(.open, file.path, error)
+        }
+    }
+
     private static func openChain(
         _ path: FilePath
     ) throws(SnapshotError) -> [(file: SnapshotFile, index: SnapshotIndex)] {
@@ -67,7 +76,7 @@ public struct Snapshot: Sendable {
         while let expected = chain[chain.count - 1].file.header.parent,
             let name = chain[chain.count - 1].index.parentName
         {
-            let path = chain[chain.count - 1].file.path.folder.pushing(name)
+            let path = try parentPath(name, of: chain[chain.count - 1].file)
             guard chain.count < SnapshotFormat.depthLimit else { throw SnapshotError(.open, path, .tooDeep) }
             let (file, index) = try SnapshotFile.open(path)
             guard file.id == expected else {

@@ -91,9 +91,6 @@ public struct SnapshotWriter: ~Copyable, Sendable {
             pageCount += block.pageCount
         }
         if let limit = FileSizeLimit.refusing(memoryEnd) { throw SnapshotError(.create, path, .fileSizeLimit(limit)) }
-        guard let written = WrittenPages(pageCount: pageCount) else {
-            throw SnapshotError(.create, path, Errno.noMemory)
-        }
         let id = SnapshotID()
         let file = try UnpublishedFile(path, id: id, replaces: replacing, sources: sources, calls: calls)
         do throws(Errno) {
@@ -101,6 +98,9 @@ public struct SnapshotWriter: ~Copyable, Sendable {
             try calls.setLength(file.descriptor, memoryEnd)
         } catch {
             throw SnapshotError(.create, path, error)
+        }
+        guard let written = WrittenPages(pageCount: pageCount) else {
+            throw SnapshotError(.create, path, Errno.noMemory)
         }
         SourceFaults.catchThem()
 
