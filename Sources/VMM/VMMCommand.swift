@@ -16,7 +16,8 @@ struct VMMCommand: ParsableCommand {
               vmm plan regions.json                  what regions of memory look like to a guest
             """,
         subcommands: [
-            RunCommand.self, ReceiveCommand.self, HeatmapCommand.self, DirtyRateCommand.self, PlanCommand.self, InfoCommand.self,
+            RunCommand.self, ReceiveCommand.self, HeatmapCommand.self, DirtyRateCommand.self, PlanCommand.self,
+            InfoCommand.self,
             GuestsCommand.self,
         ])
 

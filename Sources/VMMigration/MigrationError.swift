@@ -3,6 +3,7 @@ import VMDirtyBitmap
 import VMDirtyTracking
 import VMHost
 import VMMachine
+import VMMemory
 import VMRegions
 
 /// Why a machine did not migrate. Unless it says otherwise, the source has it and runs it as before.
@@ -19,6 +20,9 @@ public enum MigrationError: Error, Sendable {
     case machine(MachineError)
     case tracking(DirtyTrackingError)
     case regions(RegionManagerError)
+    case snapshot(SnapshotError)
+    /// Memory that comes from a snapshot's file cannot be had.
+    case host(HostMemoryError)
     /// There is no room for the bits of received pages.
     case bitmap(BitmapError)
     /// The destination's host has no memory for pages of a block.
@@ -62,6 +66,8 @@ extension MigrationError: CustomStringConvertible {
         case .machine(let error): "\(error)"
         case .tracking(let error): "\(error)"
         case .regions(let error): "\(error)"
+        case .snapshot(let error): "\(error)"
+        case .host(let error): "\(error)"
         case .bitmap(let error): "no room to note which pages have come: \(error)"
         case .unwritable(let block, let signal):
             "pages of the block \"\(block)\" cannot be written (signal \(signal)); the host is out of memory"

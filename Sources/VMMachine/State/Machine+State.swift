@@ -22,7 +22,7 @@ extension Machine {
         }
         let (definitions, backings) = try MachineError.wrap(MachineError.memory) { () throws(RegionManagerError) in
             try regions.withTurn { manager throws(RegionManagerError) in
-                (manager.definitions, try manager.contents().map(\.backing))
+                (manager.definitions, manager.usedBackings)
             }
         }
         SavedLayout(definitions, backings).append(to: &state)

@@ -37,6 +37,17 @@ final class TargetMemory: Sendable {
         }
     }
 
+    /// Fills pages with what a snapshot has.
+    func read(_ run: PageRun, from snapshot: Snapshot) throws(MigrationError) {
+        try forEachPlace(of: run) { (pointer, offset, count) throws(MigrationError) in
+            let first = run.pages.lowerBound + UInt64(offset) >> PageSize.size4K.shift
+            let part = PageRun(block: run.block, pages: first..<(first + UInt64(count) >> PageSize.size4K.shift))
+            try MigrationError.wrap(MigrationError.snapshot) { () throws(SnapshotError) in
+                try snapshot.read(part, into: UnsafeMutableRawBufferPointer(start: pointer, count: count))
+            }
+        }
+    }
+
     private func place(_ run: PageRun, _ bytes: UnsafeRawBufferPointer) throws(MigrationError) {
         try forEachPlace(of: run) { (pointer, offset, count) throws(MigrationError) in
             guard let source = bytes.baseAddress else { return }
@@ -44,7 +55,7 @@ final class TargetMemory: Sendable {
         }
     }
 
-    private func clear(_ run: PageRun) throws(MigrationError) {
+    func clear(_ run: PageRun) throws(MigrationError) {
         try forEachPlace(of: run) { (pointer, _, count) throws(MigrationError) in
             try check(ctrycopy_fill(pointer, 0, count), run)
         }

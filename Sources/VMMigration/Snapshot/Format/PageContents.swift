@@ -1,10 +1,10 @@
-import CXXHash
+import CChecksum
 import Glibc
 
 /// What is computed of a page's 4096 bytes.
 enum PageContents {
     static func hash(_ page: UnsafeRawPointer) -> UInt64 {
-        XXH3_64bits(page, SnapshotFormat.pageBytes)
+        cchecksum_xxh3(page, SnapshotFormat.pageBytes, 0)
     }
 
     static func isZero(_ page: UnsafeRawPointer) -> Bool {

@@ -1,4 +1,4 @@
-import CXXHash
+import CChecksum
 
 /// The first page of a snapshot's file.
 struct SnapshotHeader: Hashable {
@@ -85,7 +85,7 @@ struct SnapshotHeader: Hashable {
     }
 
     private static func checksum(_ page: UnsafeRawBufferPointer) -> UInt64 {
-        XXH3_64bits(page.baseAddress, Offset.checksum)
+        cchecksum_xxh3(page.baseAddress, Offset.checksum, 0)
     }
 }
 
