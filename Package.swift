@@ -123,6 +123,11 @@ let package = Package(
                 "BuiltInGuests", "KVM", "TestSupport", "VMAddressSpace", "VMBoot", "VMDevices", "VMDirtyBitmap",
                 "VMDirtyTracking", "VMMachine", "VMMemory", "VMRegions", "VMState",
             ]),
+        .testTarget(
+            name: "VMMigrationHostTests",
+            dependencies: [
+                "BuiltInGuests", "TestSupport", "VMAddressSpace", "VMBoot", "VMDevices", "VMMachine", "VMMigration",
+            ]),
         .testTarget(name: "VMMHostTests", dependencies: ["BuiltInGuests", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]

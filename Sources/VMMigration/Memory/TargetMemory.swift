@@ -25,6 +25,9 @@ final class TargetMemory: Sendable {
         }
     }
 
+    /// Of what each block contains: see `MemoryDigest`. The machine's regions have to be as they were made.
+    func digests() throws(MigrationError) -> [UInt64] { try MemoryDigest.of(contents) }
+
     /// Puts the pages of a chunk in place.
     func place(_ chunk: MemoryChunk) throws(MigrationError) {
         try chunk.forEachRun { (run, bytes) throws(MigrationError) in
