@@ -19,10 +19,10 @@ struct MigrationRecording {
     var ending: DestinationProcess.Ending?
 
     /// How long the guest stood still for what any migration has to do.
-    var downtimeWithoutComparing: Duration? {
-        progress.downtime.map { downtime in
-            progress.downtimeStages.reduce(downtime) { $1.name == .compareMemory ? $0 - $1.duration : $0 }
-        }
+    var downtime: Duration { (progress.downtime ?? .zero) - comparison }
+    /// And for the comparison of memory, which is for the proof.
+    var comparison: Duration {
+        progress.downtimeStages.first { $0.name == .compareMemory }?.duration ?? .zero
     }
 
     /// Of all rounds, in bytes a second.

@@ -42,8 +42,9 @@ struct LinearScale {
     /// zero.
     private static func round(atLeast number: Double) -> Double {
         guard number.isFinite, number > 1e-12 else { return 0 }
-        var power = 1e-12
+        var power = 1.0
         while power * 10 < number { power *= 10 }
+        while power > number { power /= 10 }
         let factors = [1, 1.5, 2, 3, 4, 5, 6, 8, 10]
         // What is only just less is so by rounding.
         return (factors.first { $0 * power >= number * (1 - 1e-9) } ?? 10) * power

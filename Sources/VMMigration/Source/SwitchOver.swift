@@ -65,7 +65,7 @@ final class SwitchOver {
         }
         if link.isAnswered {
             let ready: Ready = try stage(.restore) { () throws(MigrationError) in try main.receive() }
-            countAsComparing(ready.compareNanoseconds)
+            countAsComparing(ready)
             // From here on the destination may run the guest.
             try migration.record.enterHandOver()
             try stage(.handOver) { () throws(MigrationError) in try commit() }
@@ -84,11 +84,13 @@ final class SwitchOver {
     }
 
     /// Moves the time for which the destination compared memory, and this side waited for it, to the stage that it belongs to.
-    private func countAsComparing(_ nanoseconds: UInt64) {
+    private func countAsComparing(_ ready: Ready) {
         guard let wait = stages.firstIndex(where: { $0.name == .restore }),
             let comparison = stages.firstIndex(where: { $0.name == .compareMemory })
         else { return }
-        let time = min(.nanoseconds(Int64(clamping: nanoseconds)), stages[wait].duration)
+        let restoring = min(.nanoseconds(Int64(clamping: ready.restoreNanoseconds)), stages[wait].duration)
+        // It may have begun before this side had sent everything.
+        let time = min(.nanoseconds(Int64(clamping: ready.compareNanoseconds)), stages[wait].duration - restoring)
         stages[wait].duration -= time
         stages[comparison].duration += time
     }

@@ -21,9 +21,10 @@ struct DemoOutput {
                 String(repeating: "#", count: Int((share * 40).rounded())),
             ])
         }
-        let without = recording.downtimeWithoutComparing.map(DurationText.rounded) ?? ""
         var lines = [
-            "", "The guest stood still for \(DurationText.rounded(total)), \(without) without the comparison:",
+            "",
+            "The guest stood still for \(DurationText.rounded(recording.downtime)), and for "
+                + "\(DurationText.rounded(recording.comparison)) more to compare its memory:",
         ]
         lines += table.lines
         lines += [

@@ -2,7 +2,7 @@
 extension MigrationPage {
     static let style = """
         <style>
-        body{margin:0 auto;padding:8px 24px 48px;max-width:1008px;font:14px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,\
+        body{margin:0 auto;padding:8px 24px 48px;max-width:912px;font:14px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,\
         "Helvetica Neue",Arial,sans-serif;color:\(PictureStyle.ink.light.css);background:\(PictureStyle.paper.light.css)}
         h1{font-size:26px;font-weight:600;margin:24px 0 4px}
         h2{font-size:19px;font-weight:600;margin:40px 0 8px}
@@ -19,7 +19,8 @@ extension MigrationPage {
         .proofs .fails::before{content:"✗"}
         .proofs span{display:block}
         .words{display:flex;flex-wrap:wrap;gap:8px 24px;margin-top:12px}
-        pre{margin:0;padding:8px 16px;border-radius:6px;min-width:180px;background:\(PictureStyle.ground.light.css)}
+        .lines{padding:8px 16px;border-radius:6px;min-width:180px;background:\(PictureStyle.ground.light.css)}
+        code{display:block;font-size:13px}
         table{border-collapse:collapse;font-variant-numeric:tabular-nums;margin:12px 0}
         th,td{text-align:left;font-weight:400;padding:4px 24px 4px 0;vertical-align:top;\
         border-bottom:1px solid \(PictureStyle.grid.light.css)}
@@ -32,7 +33,7 @@ extension MigrationPage {
         .fails::before{color:#b01e2f}
         @media screen and (prefers-color-scheme:dark){
         body{color:\(PictureStyle.ink.dark.css);background:\(PictureStyle.paper.dark.css)}
-        dl>div,pre{background:\(PictureStyle.ground.dark.css)}
+        dl>div,.lines{background:\(PictureStyle.ground.dark.css)}
         th,td{border-color:\(PictureStyle.grid.dark.css)}
         th[scope=col],dt,.note,.proofs span,.words p{color:\(PictureStyle.faint.dark.css)}
         .holds::before{color:#4ac26b}

@@ -17,12 +17,12 @@ extension MigrationPage {
     private var headline: [(name: String, value: String, note: String)] {
         let progress = recording.progress
         let limit = DurationText.rounded(recording.parameters.downtimeLimit)
-        let without = recording.downtimeWithoutComparing.map(DurationText.rounded) ?? "–"
+        let comparison = DurationText.rounded(recording.comparison)
         let mean = recording.meanBandwidth
         return [
             (
-                "Downtime", progress.downtime.map(DurationText.rounded) ?? "–",
-                "\(without) without comparing memory; the limit is \(limit)"
+                "Downtime", DurationText.rounded(recording.downtime),
+                "of \(limit) allowed; and \(comparison) to compare memory"
             ),
             (
                 "Total time", DurationText.rounded(progress.totalTime),
@@ -55,10 +55,12 @@ extension MigrationPage {
         }
         let checks = recording.checks
         markup.element("div", ["class": "words"]) { markup in
-            for (place, lines) in [("source", checks.before), ("destination", checks.after)] {
+            for (place, lines) in [("… at the source", checks.before), ("then at the destination …", checks.after)] {
                 markup.element("div") { markup in
-                    markup.element("p", text: place == "source" ? "… at the source" : "then at the destination …")
-                    markup.element("pre", text: lines.isEmpty ? "nothing" : lines.joined(separator: "\n"))
+                    markup.element("p", text: place)
+                    markup.element("div", ["class": "lines"]) { markup in
+                        for line in lines.isEmpty ? ["nothing"] : lines { markup.element("code", text: line) }
+                    }
                 }
             }
         }
@@ -84,7 +86,9 @@ extension MigrationPage {
                     markup.element("tr") { markup in
                         markup.element("th", ["scope": "row"], text: stage.name.rawValue)
                         markup.element("td", ["class": "end"], text: DurationText.rounded(stage.duration))
-                        markup.element("td", ["class": "end"], text: "\(share.decimal(places: 1)) %")
+                        markup.element(
+                            "td", ["class": "end"], text: share < 0.05 ? "<0.1 %" : "\(share.decimal(exactPlaces: 1)) %"
+                        )
                         markup.element("td", text: stage.name.explanation)
                     }
                 }

@@ -62,9 +62,9 @@ struct MigrationPage {
         let progress = recording.progress
         return
             "\(recording.guest). After \(DurationText.rounded(recording.timeBefore)) it moved from one process to another "
-            + "while it ran: that took \(DurationText.rounded(progress.totalTime)), and for "
-            + "\(DurationText.rounded(progress.downtime ?? .zero)) of them it stood still. It ran on for "
-            + "\(DurationText.rounded(recording.timeAfter)), and ended."
+            + "while it ran. That took \(DurationText.rounded(progress.totalTime)); it stood still for "
+            + "\(DurationText.rounded(recording.downtime)) of it, and for \(DurationText.rounded(recording.comparison)) more so that "
+            + "both sides could compare its memory. It ran on for \(DurationText.rounded(recording.timeAfter)), and ended."
     }
 
     private func section(_ markup: inout Markup, _ title: String, _ content: (inout Markup) -> Void) {

@@ -35,8 +35,8 @@ struct RoundPanel: PicturePart {
 
     static let dirty = PictureStyle.Pair(0xb8500c, 0xf2a65e)
     private static let colours = [
-        PictureStyle.Rule(".picture .dirty", "stroke", dirty),
-        PictureStyle.Rule(".picture .limit", "stroke", PictureStyle.Pair(0xb01e2f, 0xff8f8f)),
+        PictureStyle.Rule(".picture .curve.dirty", "stroke", dirty),
+        PictureStyle.Rule(".picture .curve.limit", "stroke", PictureStyle.Pair(0xb01e2f, 0xff8f8f)),
     ]
 
     // MARK: Scale
@@ -66,7 +66,7 @@ struct RoundPanel: PicturePart {
 
     private func text(_ limit: Double) -> String {
         switch unit {
-        case .pages: UInt64(limit).grouped
+        case .pages: UInt64(limit.rounded()).grouped
         case .seconds: DurationText.rounded(.seconds(limit))
         case .bytesPerSecond: ByteText.rate(limit)
         case .percent: "\(limit.decimal(places: 0)) %"

@@ -56,12 +56,17 @@ struct RoundPanels {
                 .steps(
                     kind: "", name: "expected after the round",
                     values: rounds.map { round in round.expectedDowntime.map { $0 / .seconds(1) } }),
+                .bars(kind: "bar", name: "measured", values: rounds.map { $0.isLast ? seconds(measured) : nil }),
                 .bars(
-                    kind: "bar", name: "measured",
-                    values: rounds.map { $0.isLast ? progress.downtime.map { $0 / .seconds(1) } : nil }),
+                    kind: "area", name: "comparing memory", values: rounds.map { $0.isLast ? seconds(comparing) : nil }),
                 .limit(name: "limit, \(DurationText.rounded(limit))", value: limit / .seconds(1)),
             ], tooltips: tooltips)
     }
+
+    private var measured: Duration? { progress.downtime.map { $0 - (comparing ?? .zero) } }
+    private var comparing: Duration? { progress.downtimeStages.first { $0.name == .compareMemory }?.duration }
+
+    private func seconds(_ duration: Duration?) -> Double? { duration.map { $0 / .seconds(1) } }
 
     private var throttle: RoundPanel {
         RoundPanel(
