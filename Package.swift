@@ -112,7 +112,8 @@ let package = Package(
                 "CTryCopy", "TestSupport", "VMAddressSpace", "VMHost", "VMMigration", "VMState", system,
             ]),
         .testTarget(
-            name: "VMMTests", dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyTracking", "VMM", "VMMachine"]),
+            name: "VMMTests",
+            dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyTracking", "VMM", "VMMachine", "VMMigration"]),
 
         // Tests that need a host with KVM; they say so and skip where there is none.
         .testTarget(

@@ -3,7 +3,7 @@ import VMMigration
 /// The rounds of a migration as lines of text, each by itself, so that they can be shown one by one. No line is wider than 80
 /// characters.
 enum RoundTable {
-    private static let widths = [5, 10, 8, 8, 10, 10, 9, 6]
+    private static let widths = [5, 10, 9, 10, 11, 11, 10, 6]
 
     static let header = [
         line(["round", "pages", "sent", "time", "rate", "dirtied", "downtime", "slowed"]),
@@ -29,7 +29,7 @@ enum RoundTable {
     private static func line(_ cells: [String]) -> String {
         var line = ""
         for (cell, width) in zip(cells, widths) {
-            line += String(repeating: " ", count: max(0, width - cell.count) + (line.isEmpty ? 0 : 2)) + cell
+            line += String(repeating: " ", count: max(0, width - cell.count) + (line.isEmpty ? 0 : 1)) + cell
         }
         while line.last == " " { line.removeLast() }
         return line

@@ -10,7 +10,7 @@ extension MigrationPage {
         .wide{overflow-x:auto;margin:0 -24px;padding:0 24px}
         .wide>svg{display:block;margin:0 -24px}
         dl{display:flex;flex-wrap:wrap;gap:12px;margin:20px 0}
-        dl>div{flex:1 1 150px;padding:12px 16px;border-radius:6px;background:\(PictureStyle.ground.light.css)}
+        dl>div{flex:1 1 130px;padding:12px 16px;border-radius:6px;background:\(PictureStyle.ground.light.css)}
         dd{margin:0;font-size:24px;font-weight:600;font-variant-numeric:tabular-nums}
         .note{font-size:13px;font-weight:400;line-height:1.35}
         .proofs{list-style:none;margin:0;padding:0}

@@ -8,39 +8,39 @@ extension MigrationPage {
                 markup.element("div") { markup in
                     markup.element("dt", text: item.name)
                     markup.element("dd", text: item.value)
-                    markup.element("dd", ["class": "note"], text: item.note)
+                    for note in item.notes { markup.element("dd", ["class": "note"], text: note) }
                 }
             }
         }
     }
 
-    private var headline: [(name: String, value: String, note: String)] {
-        let progress = recording.progress
-        let limit = DurationText.rounded(recording.parameters.downtimeLimit)
-        let comparison = DurationText.rounded(recording.comparison)
-        let mean = recording.meanBandwidth
+    private struct Item {
+        let name: String
+        let value: String
+        let notes: [String]
+    }
+
+    private var headline: [Item] {
+        let (progress, parameters) = (recording.progress, recording.parameters)
+        let limit = parameters.maxBandwidth.map { "\(ByteText.rate(Double($0))) allowed" }
         return [
-            (
-                "Downtime", DurationText.rounded(recording.downtime),
-                "of \(limit) allowed; and \(comparison) to compare memory"
-            ),
-            (
-                "Total time", DurationText.rounded(progress.totalTime),
-                "\(DurationText.rounded(progress.setupTime)) to set up"
-            ),
-            (
-                "Data sent", ByteText.rounded(progress.transferred),
-                "\(progress.normal.counted("page")), and \(progress.duplicate.grouped) that were zero"
-            ),
-            (
-                "Rounds", "\(progress.rounds.count)",
-                "over \(ByteText.rounded(progress.total)) of memory"
-            ),
-            (
-                "Bandwidth", ByteText.rate(mean),
-                recording.parameters.maxBandwidth.map { "the limit is \(ByteText.rate(Double($0)))" }
-                    ?? "as fast as it goes"
-            ),
+            Item(
+                name: "Downtime", value: DurationText.rounded(recording.downtime),
+                notes: [
+                    "\(DurationText.rounded(parameters.downtimeLimit)) allowed",
+                    "\(DurationText.rounded(recording.comparison)) more to compare",
+                ]),
+            Item(
+                name: "Total time", value: DurationText.rounded(progress.totalTime),
+                notes: ["\(DurationText.rounded(progress.setupTime)) to set up"]),
+            Item(
+                name: "Data sent", value: ByteText.rounded(progress.transferred),
+                notes: [progress.normal.counted("page"), "\(progress.duplicate.grouped) more were zero"]),
+            Item(
+                name: "Rounds", value: "\(progress.rounds.count)",
+                notes: ["\(ByteText.rounded(progress.total)) of memory"]),
+            Item(
+                name: "Bandwidth", value: ByteText.rate(recording.meanBandwidth), notes: [limit ?? "no limit"]),
         ]
     }
 

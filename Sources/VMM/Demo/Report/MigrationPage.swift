@@ -30,7 +30,8 @@ struct MigrationPage {
         markup.element("h1", text: Self.title)
         markup.element("p", text: lead)
         drawHeadline(&markup)
-        section(&markup, "Nothing was lost") { drawProofs(&$0) }
+        let isProved = MigrationProof.all(recording).allSatisfy(\.holds)
+        section(&markup, isProved ? "Nothing was lost" : "Not all is proved") { drawProofs(&$0) }
         section(&markup, "Round by round") { markup in
             let panels = RoundPanels(recording.progress, downtimeLimit: recording.parameters.downtimeLimit)
             drawPicture(&markup, "Rounds", panels.all)
@@ -44,10 +45,7 @@ struct MigrationPage {
             }
         }
         section(&markup, "What the guest stood still for") { markup in
-            let progress = recording.progress
-            drawPicture(
-                &markup, "Downtime",
-                [DowntimeBar(stages: progress.downtimeStages, total: progress.downtime ?? .zero)])
+            drawPicture(&markup, "Downtime", [DowntimeBar(recording)])
             drawStages(&markup)
         }
         section(&markup, "Parameters and host") { markup in

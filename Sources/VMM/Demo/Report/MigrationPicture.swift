@@ -14,7 +14,7 @@ struct MigrationPicture {
             + DurationText.rounded(progress.totalTime)
         let parts: [any PicturePart] = [
             PictureHeading(title: "A running guest moves to another process", words: words), panels.pages, panels.time,
-            panels.axis, DowntimeBar(stages: progress.downtimeStages, total: progress.downtime ?? .zero),
+            panels.axis, DowntimeBar(recording),
         ]
         return StackedPicture(title: "Migration of a running guest", parts: parts).document
     }

@@ -2,8 +2,16 @@ import VMMigration
 
 /// What a guest stood still for, as a bar from the first to the last, and the key to it.
 struct DowntimeBar: PicturePart {
+    let title: String
     let stages: [DowntimeStage]
     let total: Duration
+
+    init(_ recording: MigrationRecording) {
+        title =
+            "\(DurationText.rounded(recording.downtime)), and \(DurationText.rounded(recording.comparison)) to compare the memory"
+        stages = recording.progress.downtimeStages
+        total = recording.progress.downtime ?? .zero
+    }
 
     private static let barTop = 50.0
     private static let barHeight = 34.0
@@ -20,7 +28,7 @@ struct DowntimeBar: PicturePart {
 
     func draw(_ markup: inout Markup) {
         let line = StackedPicture.margin...StackedPicture.line.upperBound
-        markup.words("", x: line.lowerBound, y: 14, "Downtime: \(DurationText.rounded(total))")
+        markup.words("", x: line.lowerBound, y: 14, "The guest stood still for \(title)")
         let width = line.upperBound - line.lowerBound
         markup.rectangle("ground", x: line.lowerBound, y: Self.barTop, width: width, height: Self.barHeight)
         var labels = LabelRow(in: line, StackedPicture.metrics, gap: 8)

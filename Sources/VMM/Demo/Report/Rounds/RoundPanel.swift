@@ -176,30 +176,3 @@ struct RoundPanel: PicturePart {
         }
     }
 }
-
-/// The numbers of rounds, under the last panel.
-struct RoundAxis: PicturePart {
-    let rounds: [MigrationRound]
-    let height = 30.0
-
-    func draw(_ markup: inout Markup) {
-        let scale = RoundScale(rounds.count)
-        var row = LabelRow(in: 24...StackedPicture.width, StackedPicture.metrics, gap: 10)
-        // The last one first, as it says most.
-        if let last = rounds.last { row.place(Self.name(last), at: scale.centre(rounds.count - 1)) }
-        let step = Int(TickSteps.decimal(atLeast: max(1, Double(rounds.count) / 24)))
-        for index in stride(from: 0, to: rounds.count - 1, by: max(1, step)) {
-            row.place(Self.name(rounds[index]), at: scale.centre(index))
-        }
-        for label in row.labels {
-            markup.line("tick", from: (label.anchor, -14), to: (label.anchor, -9))
-            markup.words("faint middle", x: label.centre, y: 6, label.text)
-        }
-        markup.words(
-            "faint", x: StackedPicture.line.lowerBound, y: 26, "Rounds of the copy; in round 0 all memory is sent.")
-    }
-
-    private static func name(_ round: MigrationRound) -> String {
-        round.isLast ? "\(round.number), guest stopped" : "\(round.number)"
-    }
-}
