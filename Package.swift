@@ -112,7 +112,8 @@ let package = Package(
                 "CTryCopy", "CXXHash", "TestSupport", "VMAddressSpace", "VMHost", "VMMigration", "VMState", system,
             ]),
         .testTarget(
-            name: "VMMTests", dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyTracking", "VMM", "VMMachine"]),
+            name: "VMMTests",
+            dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyTracking", "VMM", "VMMachine", "VMMigration"]),
 
         // Tests that need a host with KVM; they say so and skip where there is none.
         .testTarget(
@@ -126,8 +127,8 @@ let package = Package(
         .testTarget(
             name: "VMMigrationHostTests",
             dependencies: [
-                "BuiltInGuests", "TestSupport", "VMBoot", "VMDevices", "VMDirtyTracking", "VMMachine", "VMMigration",
-                "VMState", system,
+                "BuiltInGuests", "TestSupport", "VMAddressSpace", "VMBoot", "VMDevices", "VMDirtyTracking", "VMMachine",
+                "VMMigration", "VMState", system,
             ]),
         .testTarget(name: "VMMHostTests", dependencies: ["BuiltInGuests", "TestSupport"]),
     ],

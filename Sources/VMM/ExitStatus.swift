@@ -8,7 +8,7 @@ struct ExitStatus: RawRepresentable, Hashable, Sendable {
     let rawValue: Int32
 
     static let success = ExitStatus(rawValue: 0)
-    /// `vmm plan`: a change could not be made.
+    /// `vmm plan`: a change could not be made. `vmm demo`: something was not proved.
     static let refused = ExitStatus(rawValue: 1)
     static let usage = ExitStatus(rawValue: 64)
     static let badData = ExitStatus(rawValue: 65)

@@ -27,6 +27,10 @@ public enum MigrationError: Error, Sendable {
     case bitmap(BitmapError)
     /// The destination's host has no memory for pages of a block.
     case unwritable(block: String, signal: Int32)
+    /// Pages of a block cannot be read to compare them: what lies behind them is gone.
+    case unreadable(block: String, signal: Int32)
+    /// A block's contents are not those that the source has: `MigrationParameters.verifiesMemory` found out.
+    case memoryDiffers(block: String)
     /// A thread for a channel could not be started.
     case thread(Errno)
     /// Extra channels or answers cannot go over a file or a pipe.
@@ -71,6 +75,10 @@ extension MigrationError: CustomStringConvertible {
         case .bitmap(let error): "no room to note which pages have come: \(error)"
         case .unwritable(let block, let signal):
             "pages of the block \"\(block)\" cannot be written (signal \(signal)); the host is out of memory"
+        case .unreadable(let block, let signal):
+            "pages of the block \"\(block)\" cannot be read to compare them (signal \(signal)); the file behind them is gone"
+        case .memoryDiffers(let block):
+            "the memory of the block \"\(block)\" is not what it is at the source: pages were lost, or are stale"
         case .thread(let errno): "a thread for a channel cannot be started: \(errno) (\(errno.symbol))"
         case .oneWay(let uri): "\(uri) goes one way only, and cannot have several channels"
         case .inDoubt(let error):

@@ -59,6 +59,15 @@ extension IOBackend: ExpressibleByArgument {
     }
 
     public static var allValueStrings: [String] { ["auto", "ring", "plain"] }
+
+    /// As `init(argument:)` takes it.
+    var name: String {
+        switch self {
+        case .auto: "auto"
+        case .ring: "ring"
+        case .plain: "plain"
+        }
+    }
 }
 
 extension MigrationURI {

@@ -28,20 +28,27 @@ struct ArrivingMachine: ~Copyable {
     func run() throws(MigrationError) -> Machine {
         let others = try ExtraChannels(extra, memory, main.connection)
         let state: MachineState
+        let last: Frame
         do throws(MigrationError) {
             let frame = try main.receiveMemory(into: memory)
             state = try MigrationError.wrap(MigrationError.stream) { () throws(StreamError) in try frame.state() }
+            last = try main.nextFrame()
         } catch {
             others.cancel()
             throw others.join() ?? error
         }
-        let began = MonotonicTime.now
-        try restore(state)
-        let end = try main.nextFrame()
         if let error = others.join() { throw error }
-        try check(end, others.digests)
+        let end = try check(last, others.digests)
+        let arrived = MonotonicTime.now
+        // Before the state: restoring some of it writes to memory, as the guest's clocks do.
+        try compare(end.memory)
+        let compared = MonotonicTime.now
+        try restore(state)
+        let ready = Ready(
+            restoreNanoseconds: UInt64(clamping: (.now - compared).nanoseconds),
+            compareNanoseconds: UInt64(clamping: (compared - arrived).nanoseconds))
         // From here on this side may have to run the guest.
-        try main.reply(Ready(restoreNanoseconds: UInt64(clamping: (.now - began).nanoseconds)))
+        try main.reply(ready)
         try waitForCommit()
         return try start()
     }
@@ -54,7 +61,7 @@ struct ArrivingMachine: ~Copyable {
     }
 
     /// Whether all has come, and as it was sent.
-    private func check(_ frame: Frame, _ others: [UInt64]) throws(MigrationError) {
+    private func check(_ frame: Frame, _ others: [UInt64]) throws(MigrationError) -> End {
         try MigrationError.wrap(MigrationError.stream) { () throws(StreamError) in
             let end: End = try frame.message()
             try frame.check(end.digests, against: [frame.precedingDigest] + others)
@@ -63,6 +70,20 @@ struct ArrivingMachine: ~Copyable {
             } catch {
                 throw frame.error(.memory(error))
             }
+            return end
+        }
+    }
+
+    /// Whether memory is what it is at the source.
+    /// - Parameter digests: the source's; none where it does not ask.
+    private func compare(_ digests: [UInt64]) throws(MigrationError) {
+        guard !digests.isEmpty else { return }
+        let own = try memory.digests()
+        guard digests.count == own.count else {
+            throw .refused(by: .destination, "\(digests.count) digests of memory came for \(own.count) blocks")
+        }
+        for (index, block) in memory.blocks.enumerated() where digests[index] != own[index] {
+            throw .memoryDiffers(block: block.name)
         }
     }
 

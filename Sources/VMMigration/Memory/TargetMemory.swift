@@ -26,6 +26,9 @@ final class TargetMemory: Sendable {
         }
     }
 
+    /// Of what each block contains: see `MemoryDigest`. The machine's regions have to be as they were made.
+    func digests() throws(MigrationError) -> [UInt64] { try MemoryDigest.of(contents) }
+
     /// Fewer pages are provided one by one, as they are written.
     private static let fewPages = 8
 
