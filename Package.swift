@@ -123,7 +123,18 @@ let package = Package(
                 "BuiltInGuests", "KVM", "TestSupport", "VMAddressSpace", "VMBoot", "VMDevices", "VMDirtyBitmap",
                 "VMDirtyTracking", "VMMachine", "VMMemory", "VMRegions", "VMState",
             ]),
+        .testTarget(
+            name: "VMMigrationHostTests",
+            dependencies: [
+                "BuiltInGuests", "KVM", "TestSupport", "VMAddressSpace", "VMBoot", "VMDevices", "VMDirtyTracking",
+                "VMHost", "VMMachine", "VMMemory", "VMMigration", "VMRegions", "VMState",
+            ]),
         .testTarget(name: "VMMHostTests", dependencies: ["BuiltInGuests", "TestSupport"]),
+        // A side of a migration that stands still where a test says, to be killed there.
+        .executableTarget(
+            name: "MigrationPeer",
+            dependencies: ["BuiltInGuests", "VMBoot", "VMDevices", "VMHost", "VMMachine", "VMMigration", "VMState"],
+            path: "Tests/MigrationPeer"),
     ],
     swiftLanguageModes: [.v6]
 )
