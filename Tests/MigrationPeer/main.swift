@@ -9,7 +9,8 @@ import VMMigration
 // the control characters 1 and 2. Standard input is the guest's.
 signal(SIGPIPE, SIG_IGN)
 let arguments = CommandLine.arguments
-guard arguments.count >= 5, let milliseconds = Int(arguments[4]), ["source", "destination"].contains(arguments[1]) else {
+guard arguments.count >= 5, let milliseconds = Int(arguments[4]), ["source", "destination"].contains(arguments[1])
+else {
     Marker.write("usage: MigrationPeer source|destination URI STAGE STALL-MILLISECONDS [-- ARGUMENTS]")
     exit(64)
 }

@@ -95,7 +95,7 @@ struct RoundTripTests {
     @Test("A guest without an end or an exit moves from either ring", arguments: [[], ["user"]])
     func spin(_ arguments: [String]) throws {
         var guest = try LiveMachine("spin", arguments)
-        #expect(guest.console.waitForLines(1))
+        #expect(guest.waitForLines(1, since: 0))
         for _ in 0..<3 {
             let ends = try Hop().make(guest)
             #expect(ends.source == nil, "\(String(describing: ends.source))")
@@ -129,7 +129,7 @@ struct RoundTripTests {
             $0.dirtyTracking = method
         }
         for _ in 0..<2 {
-            #expect(guest.console.waitForLines(guest.console.lineCount + 1))
+            #expect(guest.waitForLines(1))
             let ends = try hop.make(guest)
             #expect(ends.source == nil && ends.destination == nil, "\(String(describing: ends))")
             #expect(ends.progress.status == .completed && ends.progress.rounds.count >= 2)

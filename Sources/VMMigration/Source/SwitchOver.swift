@@ -103,5 +103,5 @@ final class SwitchOver {
     }
 
     /// How long a process takes to end once its descriptors are closed.
-    private static let exitTime = Duration.seconds(2)
+    private static let exitTime = Duration.seconds(1)
 }

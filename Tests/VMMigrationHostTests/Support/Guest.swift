@@ -1,5 +1,6 @@
 import Testing
-import VMMachine
+
+@testable import VMMachine
 
 /// A guest that checks itself, and what it prints when nothing goes wrong.
 enum DirtyOutput {
@@ -17,17 +18,18 @@ extension Hop.Ends {
     /// The one machine that has the guest now: two never have it, and none never.
     /// - Parameter source: of the hop.
     func owner(_ source: LiveMachine) -> LiveMachine {
-        let sides = "source: \(self.source.map { "\($0)" } ?? "done"), destination: \(destination.map { "\($0)" } ?? "done")"
+        let sides =
+            "source: \(self.source.map { "\($0)" } ?? "done"), destination: \(destination.map { "\($0)" } ?? "done")"
         guard let arrived else {
             #expect(self.source != nil && !isInDoubt, "nobody has it; \(sides)")
-            #expect(!source.machine.resume(), "the source was left standing still; \(sides)")
+            #expect(!source.machine.control.isPaused, "the source was left standing still; \(sides)")
             return source
         }
         if self.source == nil {
             #expect(source.end.isHandedOver, "\(sides)")
         } else {
             #expect(isInDoubt, "both have it; \(sides)")
-            #expect(!source.hasEnded && source.machine.resume(), "the source does not stand still; \(sides)")
+            #expect(!source.hasEnded && source.machine.control.isPaused, "the source does not stand still; \(sides)")
             // As its user would.
             source.machine.stop()
         }
@@ -42,8 +44,9 @@ extension Hop.Ends {
 extension LiveMachine {
     /// Tells the guest `dirty` to end, and looks whether all it says is as it should be.
     func expectGoodEnd(_ comment: Comment? = nil) {
-        let before = console.lineCount
-        #expect(console.waitForLines(before + 2), comment)
+        let isAtWork = waitForLines(2)
+        #expect(isAtWork, "it does nothing: \(console.text.suffix(300)) \(comment?.description ?? "")")
+        guard isAtWork else { return }
         send("\u{4}")
         let end = end
         #expect(end.isGood, "\(end): \(comment?.description ?? "")")

@@ -1,10 +1,10 @@
 import BuiltInGuests
 import Glibc
 import TestSupport
+import Testing
 import VMBoot
 import VMHost
 import VMMachine
-import Testing
 
 /// A machine with a thread that waits for its end, as a program has it.
 final class LiveMachine: Sendable {
@@ -60,6 +60,16 @@ final class LiveMachine: Sendable {
     }
 
     var hasEnded: Bool { ending.told.withLock { $0 != nil } }
+
+    /// Waits for so many lines of output.
+    /// - Parameter before: after how many others; nil for what is there now.
+    /// - Returns: whether they came.
+    func waitForLines(_ more: Int, since before: Int? = nil) -> Bool {
+        let wanted = (before ?? console.lineCount) + more
+        let deadline = Deadline(.seconds(30))
+        while console.lineCount < wanted, !hasEnded, !deadline.hasPassed { usleep(200) }
+        return console.lineCount >= wanted
+    }
 
     func send(_ text: String) {
         var rest = Array(text.utf8)[...]
