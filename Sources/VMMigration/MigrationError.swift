@@ -52,7 +52,10 @@ public enum MigrationError: Error, Sendable {
 }
 
 extension MigrationError: CustomStringConvertible {
-    public var description: String {
+    /// In a line. What the peer has put into names cannot drive a terminal.
+    public var description: String { String(printable: text, limit: Abort.reasonLimit) }
+
+    private var text: String {
         switch self {
         case .cancelled: "cancelled"
         case .transport(let error): "\(error)"
