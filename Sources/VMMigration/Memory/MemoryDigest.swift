@@ -58,13 +58,10 @@ struct MemoryDigest: ~Copyable {
     private mutating func addPopulated(
         _ place: UnsafeRawPointer, _ pageCount: Int, _ name: String
     ) throws(MigrationError) {
-        for first in stride(from: 0, to: pageCount, by: PopulatedPages.limit) {
-            let base = place + first * Self.pageByteCount
-            try populated.forEachRun(at: UInt(bitPattern: base), pageCount: pageCount - first) {
-                (pages, isPopulated) throws(MigrationError) in
-                guard isPopulated else { return addZeros(byteCount: UInt64(pages.count * Self.pageByteCount)) }
-                try add(base + pages.lowerBound * Self.pageByteCount, pages.count, name)
-            }
+        let run = PageRun(block: 0, pages: 0..<UInt64(pageCount))
+        try populated.forEachRun(of: run, at: place) { (run, pointer, isPopulated) throws(MigrationError) in
+            guard isPopulated else { return addZeros(byteCount: run.bytes.upperBound - run.bytes.lowerBound) }
+            try add(pointer, run.pages.count, name)
         }
     }
 
