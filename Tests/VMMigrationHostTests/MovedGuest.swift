@@ -23,7 +23,7 @@ struct MovedGuest {
     ///   overlooked.
     init(_ parameters: MigrationParameters, losing address: GuestAddress? = nil) throws {
         var parameters = parameters
-        // One round is enough, and the only harvest is that of the switch-over.
+        // One round is enough, and the only harvest is that of the switch-over: so little is written meanwhile.
         parameters.downtimeLimit = .seconds(3600)
         let folder = try TemporaryFolder()
         let uri = try MigrationURI("unix:" + folder.path("guest"))
@@ -55,7 +55,7 @@ struct MovedGuest {
     private static func machine(_ console: CountingConsole) throws -> Machine {
         var configuration = MachineConfiguration(guest: "dirty")
         configuration.memory = ByteSize(bytes: 64 << 20)
-        configuration.arguments = ["--set", "4M", "--rate", "200M"]
+        configuration.arguments = ["--set", "1M", "--rate", "4M"]
         let image = try #require(BuiltInGuest(named: "dirty"))
         return try Machine(configuration, image: GuestImage(name: "dirty", bytes: image.bytes), console: console)
     }

@@ -35,9 +35,7 @@ final class DestinationProcess: Sendable {
         input = program.input
         let (output, errors) = (program.output, program.errors)
         do throws(Errno) {
-            try start { [self] in
-                Self.read(output) { transcript.write($0, at: .destination) }
-            }
+            try start { Self.read(output) { transcript.write($0, at: .destination) } }
             try start { [self] in Self.read(errors) { note($0) } }
             try start { [self] in reap() }
         } catch {
