@@ -35,7 +35,7 @@ final class DestinationProcess: Sendable {
         input = program.input
         let (output, errors) = (program.output, program.errors)
         do throws(Errno) {
-            try start { [self] in
+            try start {
                 Self.read(output) { transcript.write($0, at: .destination) }
             }
             try start { [self] in Self.read(errors) { note($0) } }
