@@ -3,6 +3,7 @@ import VMDirtyBitmap
 import VMDirtyTracking
 import VMHost
 import VMMachine
+import VMMemory
 import VMRegions
 
 /// Why a machine did not migrate. Unless it says otherwise, the source has it and runs it as before.
@@ -19,6 +20,9 @@ public enum MigrationError: Error, Sendable {
     case machine(MachineError)
     case tracking(DirtyTrackingError)
     case regions(RegionManagerError)
+    case snapshot(SnapshotError)
+    /// Memory that comes from a snapshot's file cannot be had.
+    case host(HostMemoryError)
     /// There is no room for the bits of received pages.
     case bitmap(BitmapError)
     /// The destination's host has no memory for pages of a block.
@@ -31,9 +35,9 @@ public enum MigrationError: Error, Sendable {
     case thread(Errno)
     /// Extra channels or answers cannot go over a file or a pipe.
     case oneWay(MigrationURI)
-    /// The source has handed everything over, and does not know whether the destination runs the guest: it does not answer, and
-    /// has not gone either. The source's machine stands still; it must not go on unless the destination's is known not to.
-    case inDoubt(TransportError)
+    /// The source has given the guest away, and does not know whether the destination runs it: why it has not heard so. The
+    /// source's machine stands still; it must not go on unless the destination's is known not to.
+    indirect case inDoubt(MigrationError)
 
     /// Runs `body`, turning its kind of error into this one.
     static func wrap<Failure: Error, Result: ~Copyable>(
@@ -56,7 +60,10 @@ public enum MigrationError: Error, Sendable {
 }
 
 extension MigrationError: CustomStringConvertible {
-    public var description: String {
+    /// In a line. What the peer has put into names cannot drive a terminal.
+    public var description: String { String(printable: text, limit: Abort.reasonLimit) }
+
+    private var text: String {
         switch self {
         case .cancelled: "cancelled"
         case .transport(let error): "\(error)"
@@ -66,6 +73,8 @@ extension MigrationError: CustomStringConvertible {
         case .machine(let error): "\(error)"
         case .tracking(let error): "\(error)"
         case .regions(let error): "\(error)"
+        case .snapshot(let error): "\(error)"
+        case .host(let error): "\(error)"
         case .bitmap(let error): "no room to note which pages have come: \(error)"
         case .unwritable(let block, let signal):
             "pages of the block \"\(block)\" cannot be written (signal \(signal)); the host is out of memory"
@@ -76,7 +85,7 @@ extension MigrationError: CustomStringConvertible {
         case .thread(let errno): "a thread for a channel cannot be started: \(errno) (\(errno.symbol))"
         case .oneWay(let uri): "\(uri) goes one way only, and cannot have several channels"
         case .inDoubt(let error):
-            "the destination has been given the guest and does not answer (\(error)); it may run there, so it stands still "
+            "the destination was given the guest and has not said that it runs there (\(error)); it may, so it stands still "
                 + "here: end this process if it runs there"
         }
     }

@@ -26,6 +26,9 @@ struct StreamFuzz {
             (.extra, try SampleStream.extra(memory)),
             (.mainReplies, try SampleStream.replies()),
             (.main, try SampleStream.abort()),
+            // Without the bytes of pages, so that more of what is changed means something.
+            (.main, try SampleStream.main(SampleMemory(SampleStream.blocks), isPostCopy: true, isWritten: false)),
+            (.extra, try SampleStream.extra(SampleMemory(SampleStream.blocks))),
         ]
         for (index, (direction, stream)) in streams.enumerated() {
             for isReframed in [false, true] {

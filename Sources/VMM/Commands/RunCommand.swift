@@ -86,7 +86,11 @@ struct RunCommand: ParsableCommand {
             delay: migrateAfter?.duration ?? .zero, parameters: parameters,
             style: json ? .json : .line
         ).run()
-        if let failure { StandardError.report("--migrate-to: \(failure); the guest ran on here") }
+        switch failure {
+        case nil: break
+        case .inDoubt(let error): StandardError.report("--migrate-to: \(error); the guest was not run on here")
+        case let failure?: StandardError.report("--migrate-to: \(failure); the guest ran on here")
+        }
         return result
     }
 

@@ -11,13 +11,16 @@ struct ArrivingMachine: ~Copyable {
     private let memory: TargetMemory
     private let main: DestinationChannel
     private let extra: [DestinationChannel]
+    private let migration: IncomingMigration
 
     /// How long to wait for the word, in one call.
     private static let patience = Duration.seconds(3600)
 
     init(
-        _ machine: Machine, _ memory: TargetMemory, _ main: DestinationChannel, _ extra: [DestinationChannel]
+        _ machine: Machine, _ memory: TargetMemory, _ main: DestinationChannel, _ extra: [DestinationChannel],
+        of migration: IncomingMigration
     ) {
+        self.migration = migration
         self.machine = machine
         self.memory = memory
         self.main = main
@@ -30,7 +33,7 @@ struct ArrivingMachine: ~Copyable {
         let state: MachineState
         let last: Frame
         do throws(MigrationError) {
-            let frame = try main.receiveMemory(into: memory)
+            let frame = try main.receiveMemory(into: memory) { migration.onStage(.round) }
             state = try MigrationError.wrap(MigrationError.stream) { () throws(StreamError) in try frame.state() }
             last = try main.nextFrame()
         } catch {
@@ -47,9 +50,11 @@ struct ArrivingMachine: ~Copyable {
         let ready = Ready(
             restoreNanoseconds: UInt64(clamping: (.now - compared).nanoseconds),
             compareNanoseconds: UInt64(clamping: (compared - arrived).nanoseconds))
-        // From here on this side may have to run the guest.
+        migration.onStage(.restored)
         try main.reply(ready)
+        migration.onStage(.readySent)
         try waitForCommit()
+        migration.onStage(.committed)
         return try start()
     }
 
@@ -87,20 +92,19 @@ struct ArrivingMachine: ~Copyable {
         }
     }
 
-    /// - Throws: where the source takes its word back, or may still have the guest.
+    /// - Throws: where the guest is still the source's. Also where that is gone: nobody but a source that lives can tell that
+    ///   it does not run the guest.
     private func waitForCommit() throws(MigrationError) {
         // It has nothing to say but this, and may take its time; only its end or its word ends the wait.
         main.connection.stallTimeout = Self.patience
-        do throws(MigrationError) {
-            _ = try main.nextFrame()
-        } catch .transport(let error) where error.isPeerGone && main.isAnswered {
-            // The source has ended without taking the guest back, so nobody else has it.
-        }
+        _ = try main.nextFrame()
+        try migration.enterHandOver()
     }
 
     private func start() throws(MigrationError) -> Machine {
         let began = MonotonicTime.now
         try MigrationError.wrap(MigrationError.machine) { () throws(MachineError) in try machine.start() }
+        migration.onStage(.started)
         // Whether or not the source hears it, the guest runs here.
         try? main.reply(Running(startNanoseconds: UInt64(clamping: (.now - began).nanoseconds)))
         return machine
@@ -146,7 +150,7 @@ private final class ExtraChannels: Sendable {
     private static func receive(
         _ channel: DestinationChannel, _ memory: TargetMemory
     ) throws(MigrationError) -> UInt64 {
-        let frame = try channel.receiveMemory(into: memory)
+        let frame = try channel.receiveMemory(into: memory) {}
         return try MigrationError.wrap(MigrationError.stream) { () throws(StreamError) in
             let end: End = try frame.message()
             try frame.check(end.digests, against: [frame.precedingDigest])

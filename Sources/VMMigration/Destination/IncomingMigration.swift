@@ -22,11 +22,23 @@ public final class IncomingMigration: Sendable {
     private let cancellation: Cancellation
     let record = ProgressRecord(TransferCounters())
     private let arrived = TransferCounters()
+    /// Whether it can no longer be cancelled.
+    private let isHandedOver = Monitor(false)
+    let onStage: @Sendable (DestinationStage) -> Void
 
     /// Listens, or opens what is to be read.
-    public init(
+    public convenience init(
         at uri: MigrationURI, stallTimeout: Duration = .seconds(10), backend: IOBackend = .auto
     ) throws(TransportError) {
+        try self.init(at: uri, stallTimeout: stallTimeout, backend: backend, onStage: { _ in })
+    }
+
+    /// - Parameter onStage: called in the thread of `receive`, which goes on when it returns.
+    package init(
+        at uri: MigrationURI, stallTimeout: Duration = .seconds(10), backend: IOBackend = .auto,
+        onStage: @escaping @Sendable (DestinationStage) -> Void
+    ) throws(TransportError) {
+        self.onStage = onStage
         let cancellation = try Cancellation()
         listener = try Listener(uri, cancellation: cancellation)
         self.cancellation = cancellation
@@ -37,9 +49,18 @@ public final class IncomingMigration: Sendable {
     /// Where it listens, with the port that was chosen where 0 was asked for.
     public var uri: MigrationURI { listener.uri }
 
-    /// Ends it, if the guest does not run here yet. Does not wait.
+    /// Ends it, if the guest is not this side's yet. Does not wait.
     public func cancel() {
-        cancellation.cancel()
+        isHandedOver.withLock { if !$0 { cancellation.cancel() } }
+    }
+
+    /// The guest is this side's from here on: the source has to hear that it runs, so its connection stays.
+    /// - Throws: `cancelled`, where it was before.
+    func enterHandOver() throws(MigrationError) {
+        try isHandedOver.withLock { (isHandedOver) throws(MigrationError) in
+            if cancellation.isCancelled { throw .cancelled }
+            isHandedOver = true
+        }
     }
 
     /// Waits for a source, and receives what it sends.
@@ -82,6 +103,7 @@ public final class IncomingMigration: Sendable {
         on main: DestinationChannel, _ make: (MachineState) throws(MachineError) -> Machine
     ) throws(MigrationError) -> Machine {
         let hello = try main.greet()
+        onStage(.hello)
         guard hello.channel == 0 else { throw .refused(by: .destination, "the main channel has to come first") }
         var extra: [DestinationChannel] = []
         for _ in 1..<hello.channelCount {
@@ -96,6 +118,7 @@ public final class IncomingMigration: Sendable {
         let machine = try MigrationError.wrap(MigrationError.machine) { () throws(MachineError) in try make(model) }
         let memory = try TargetMemory(machine)
         try main.reply(.accepted)
-        return try ArrivingMachine(machine, memory, main, extra).run()
+        onStage(.accepted)
+        return try ArrivingMachine(machine, memory, main, extra, of: self).run()
     }
 }

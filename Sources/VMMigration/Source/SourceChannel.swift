@@ -40,7 +40,8 @@ final class SourceChannel: @unchecked Sendable {
             try frame.hello(from: .destination)
         }
         guard answer.migration == hello.migration, answer.channel == hello.channel else {
-            throw .refused(by: .source, "the answer is to another hello; is somebody else migrating to the same address?")
+            throw .refused(
+                by: .source, "the answer is to another hello; is somebody else migrating to the same address?")
         }
         writer.seed = hello.migration.seed(channel: index, from: .source)
         reader.seed = hello.migration.seed(channel: index, from: .destination)

@@ -13,8 +13,11 @@ enum SampleStream {
         return memory
     }
 
-    /// All that a source sends on the main channel. The memory changes between its rounds.
-    static func main(_ memory: SampleMemory, isPostCopy: Bool = false) throws -> [UInt8] {
+    /// All that a source sends on the main channel.
+    /// - Parameter isWritten: whether the memory changes between its rounds.
+    static func main(
+        _ memory: SampleMemory, isPostCopy: Bool = false, isWritten: Bool = true
+    ) throws -> [UInt8] {
         let sink = ByteRecorder()
         var writer = FrameWriter(sink)
         var chunks = MemoryChunkWriter()
@@ -27,8 +30,10 @@ enum SampleStream {
         try writer.send(RoundEnd(round: 0, sent: chunks.counts, isLast: false))
         try writer.send(.keepalive)
 
-        memory.fill(0, page: 1, with: 0)
-        memory.fill(0, page: 5, with: 0x55)
+        if isWritten {
+            memory.fill(0, page: 1, with: 0)
+            memory.fill(0, page: 5, with: 0x55)
+        }
         let earlier = chunks.counts
         try chunks.append(memory, PageRun(block: 0, pages: 1..<2), to: &writer)
         try chunks.append(memory, PageRun(block: 0, pages: 5..<6), to: &writer)
@@ -38,7 +43,7 @@ enum SampleStream {
         try writer.send(End(digests: [writer.digest], sent: chunks.counts, isPostCopy: isPostCopy))
         try writer.send(.commit)
         if isPostCopy {
-            memory.fill(1, page: 0, with: 0x44)
+            if isWritten { memory.fill(1, page: 0, with: 0x44) }
             try chunks.append(memory, PageRun(block: 1, pages: 0..<2), to: &writer)
             try chunks.flush(to: &writer)
             try writer.send(Complete(digest: writer.digest, sent: chunks.counts))

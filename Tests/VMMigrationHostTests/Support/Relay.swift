@@ -1,0 +1,238 @@
+import Glibc
+import TestSupport
+import VMHost
+import VMMigration
+
+/// Somebody between the two sides of a migration, who knows its frames, and does something to one of them.
+final class Relay: Sendable {
+    /// What is done.
+    enum Fault: String, Hashable, Sendable, CaseIterable {
+        /// Both connections are closed.
+        case cut
+        /// One bit is another.
+        case flip
+        /// Nothing goes this way any more.
+        case silence
+    }
+
+    /// Where it is done.
+    struct Point: Hashable, Sendable {
+        enum Place: String, Hashable, Sendable, CaseIterable {
+            case firstByte, headerMiddle, firstOfPayload, lastByte
+            /// Once it has gone through; nothing can be flipped there.
+            case after
+        }
+
+        let type: FrameType
+        var place = Place.firstByte
+        /// Of frames of the type, which one.
+        var number = 0
+        var direction: TransferDirection {
+            switch type {
+            case .accepted, .roundDone, .ready, .running: .receiving
+            default: .sending
+            }
+        }
+    }
+
+    private struct State {
+        var sockets: [CInt] = []
+        var threads: [pthread_t] = []
+        var hasStruck = false
+    }
+
+    private let fault: Fault
+    private let point: Point
+    private let target: String
+    private let listener: CInt
+    let path: String
+    private let state = Monitor(State())
+    private let folder: TemporaryFolder
+
+    /// - Parameter target: the path of the socket that the destination listens at.
+    init(_ fault: Fault, at point: Point, to target: String) throws {
+        self.fault = fault
+        self.point = point
+        self.target = target
+        folder = try TemporaryFolder()
+        path = folder.path("relay")
+        listener = try UnixSocket.listening(at: path)
+        let started = try HostThread.start(stackSize: 1 << 20) { [self] in accept() }
+        state.withLock { $0.threads.append(started) }
+    }
+
+    /// Whether it has done what it was there for.
+    var hasStruck: Bool { state.withLock(\.hasStruck) }
+
+    /// Ends it.
+    func end() {
+        shutdown(listener, CInt(SHUT_RDWR))
+        cut()
+        while let thread = state.withLock({ $0.threads.popLast() }) { pthread_join(thread, nil) }
+        for socket in state.withLock(\.sockets) { close(socket) }
+        close(listener)
+    }
+
+    private func accept() {
+        while true {
+            let source = Glibc.accept(listener, nil, nil)
+            guard source >= 0 else { return }
+            guard let destination = try? UnixSocket.connected(to: target) else {
+                close(source)
+                continue
+            }
+            for (from, to, direction) in [
+                (source, destination, TransferDirection.sending), (destination, source, .receiving),
+            ] {
+                guard let thread = try? HostThread.start(stackSize: 1 << 20, { self.carry(from, to, direction) })
+                else { continue }
+                state.withLock { $0.threads.append(thread) }
+            }
+            state.withLock { $0.sockets += [source, destination] }
+        }
+    }
+
+    private func cut() {
+        for socket in state.withLock(\.sockets) { shutdown(socket, CInt(SHUT_RDWR)) }
+    }
+
+    private func carry(_ from: CInt, _ to: CInt, _ direction: TransferDirection) {
+        var search = point.direction == direction ? PointSearch(point) : nil
+        var buffer = [UInt8](repeating: 0, count: 64 << 10)
+        while case let count = read(from, &buffer, buffer.count), count > 0 {
+            guard let offset = search?.offset(in: buffer[..<count]) else {
+                guard UnixSocket.writeAll(buffer[..<count], to: to) else { break }
+                continue
+            }
+            search = nil
+            state.withLock { $0.hasStruck = true }
+            switch fault {
+            case .cut:
+                _ = UnixSocket.writeAll(buffer[..<offset], to: to)
+                return cut()
+            case .silence:
+                _ = UnixSocket.writeAll(buffer[..<offset], to: to)
+                return
+            case .flip:
+                buffer[min(offset, count - 1)] ^= 0x10
+                guard UnixSocket.writeAll(buffer[..<count], to: to) else { return }
+            }
+        }
+        shutdown(to, CInt(SHUT_WR))
+    }
+}
+
+/// Finds a point in a stream of frames that comes piece by piece.
+private struct PointSearch {
+    private let point: Relay.Point
+    private var header: [UInt8] = []
+    private var payloadLeft = 0
+    /// Of the frame that is searched for, how many bytes are still before the point.
+    private var distance: Int?
+    private var seen = 0
+    private static let headerCount = 32
+
+    init(_ point: Relay.Point) {
+        self.point = point
+    }
+
+    /// Where in the next piece it is.
+    mutating func offset(in bytes: ArraySlice<UInt8>) -> Int? {
+        var offset = 0
+        while offset < bytes.count {
+            let left = bytes.count - offset
+            if let before = distance {
+                if before < left || (before == left && point.place == .after) { return offset + before }
+                distance = before - left
+                return nil
+            }
+            if payloadLeft > 0 {
+                let passed = min(payloadLeft, left)
+                payloadLeft -= passed
+                offset += passed
+                continue
+            }
+            header.append(bytes[bytes.startIndex + offset])
+            offset += 1
+            // The type is known from there on.
+            if header.count == 8, isWanted, [.firstByte, .headerMiddle].contains(point.place) {
+                return point.place == .firstByte ? max(0, offset - 8) : offset - 1
+            }
+            guard header.count == Self.headerCount else { continue }
+            payloadLeft = header[8..<12].reversed().reduce(0) { $0 << 8 | Int($1) }
+            if isWanted {
+                switch point.place {
+                case .firstByte, .headerMiddle: break
+                // Where there is no payload, what is last is of the header, and has gone if it came in another piece.
+                case .firstOfPayload: if payloadLeft == 0 { return offset - 1 } else { distance = 0 }
+                case .lastByte: if payloadLeft == 0 { return offset - 1 } else { distance = payloadLeft - 1 }
+                case .after: if payloadLeft == 0 { return offset } else { distance = payloadLeft }
+                }
+            }
+            if type == point.type.rawValue { seen += 1 }
+            header = []
+        }
+        return nil
+    }
+
+    private var type: UInt16 { UInt16(header[4]) | UInt16(header[5]) << 8 }
+    private var isWanted: Bool { type == point.type.rawValue && seen == point.number }
+}
+
+/// Sockets in the file system, as the kernel has them.
+enum UnixSocket {
+    struct Failure: Error {
+        let call: String
+        let errno: CInt
+    }
+
+    static func listening(at path: String) throws(Failure) -> CInt {
+        let descriptor = try make()
+        guard withAddress(path, { bind(descriptor, $0, $1) }) == 0, listen(descriptor, 16) == 0 else {
+            throw failure("bind", descriptor)
+        }
+        return descriptor
+    }
+
+    static func connected(to path: String) throws(Failure) -> CInt {
+        let descriptor = try make()
+        guard withAddress(path, { connect(descriptor, $0, $1) }) == 0 else { throw failure("connect", descriptor) }
+        return descriptor
+    }
+
+    static func writeAll(_ bytes: ArraySlice<UInt8>, to descriptor: CInt) -> Bool {
+        var rest = bytes
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL)) }
+            guard count > 0 else { return false }
+            rest = rest.dropFirst(count)
+        }
+        return true
+    }
+
+    private static func make() throws(Failure) -> CInt {
+        let descriptor = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { throw Failure(call: "socket", errno: errno) }
+        return descriptor
+    }
+
+    private static func failure(_ call: String, _ descriptor: CInt) -> Failure {
+        let failure = Failure(call: call, errno: errno)
+        close(descriptor)
+        return failure
+    }
+
+    private static func withAddress(
+        _ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> CInt
+    ) -> CInt {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8.prefix($0.count - 1)) }
+        return withUnsafePointer(to: address) { address in
+            // SAFETY: the calls take the address of any family as a sockaddr, and its real size.
+            address.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+    }
+}
