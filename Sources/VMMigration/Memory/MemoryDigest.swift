@@ -44,28 +44,22 @@ struct MemoryDigest: ~Copyable {
             addZeros(byteCount: extent.bytes.lowerBound - next)
             next = extent.bytes.upperBound
             guard let place = UnsafeRawPointer(bitPattern: extent.hostAddress) else { continue }
-            let pageCount = extent.bytes.count / Self.pageByteCount
-            if block.backing.memory == .anonymous {
-                try addPopulated(place, pageCount, block.backing.name)
-            } else {
-                try add(place, pageCount, block.backing.name)
+            let pages = (extent.bytes.lowerBound >> PageSize.size4K.shift)..<(next >> PageSize.size4K.shift)
+            guard block.backing.memory == .anonymous else {
+                try add(place, pages.count, block.backing.name)
+                continue
+            }
+            // Which block it is makes no difference here.
+            try populated.forEachRun(of: PageRun(block: 0, pages: pages), at: place) {
+                (run, place, isPopulated) throws(MigrationError) in
+                guard isPopulated else {
+                    return addZeros(byteCount: UInt64(run.pages.count) << PageSize.size4K.shift)
+                }
+                try add(place, run.pages.count, block.backing.name)
             }
         }
         addZeros(byteCount: block.backing.byteCount - next)
         return digest
-    }
-
-    private mutating func addPopulated(
-        _ place: UnsafeRawPointer, _ pageCount: Int, _ name: String
-    ) throws(MigrationError) {
-        for first in stride(from: 0, to: pageCount, by: PopulatedPages.limit) {
-            let base = place + first * Self.pageByteCount
-            try populated.forEachRun(at: UInt(bitPattern: base), pageCount: pageCount - first) {
-                (pages, isPopulated) throws(MigrationError) in
-                guard isPopulated else { return addZeros(byteCount: UInt64(pages.count * Self.pageByteCount)) }
-                try add(base + pages.lowerBound * Self.pageByteCount, pages.count, name)
-            }
-        }
     }
 
     private mutating func add(
