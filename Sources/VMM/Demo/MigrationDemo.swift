@@ -21,7 +21,7 @@ struct MigrationDemo {
         let machine = try GuestRun.machine(guest.configuration, console: transcript)
         let demo = DemoControl(machine)
         do {
-            return try control.run(onEnd: { demo.end() }) { () throws(Failure) in
+            return try control.run(onEnd: demo.end) { () throws(Failure) in
                 let ended = EndedRun()
                 let waiter = try start(machine, ended)
                 defer {

@@ -44,25 +44,22 @@ struct MemoryDigest: ~Copyable {
             addZeros(byteCount: extent.bytes.lowerBound - next)
             next = extent.bytes.upperBound
             guard let place = UnsafeRawPointer(bitPattern: extent.hostAddress) else { continue }
-            let pageCount = extent.bytes.count / Self.pageByteCount
-            if block.backing.memory == .anonymous {
-                try addPopulated(place, pageCount, block.backing.name)
-            } else {
-                try add(place, pageCount, block.backing.name)
+            let pages = (extent.bytes.lowerBound >> PageSize.size4K.shift)..<(next >> PageSize.size4K.shift)
+            guard block.backing.memory == .anonymous else {
+                try add(place, pages.count, block.backing.name)
+                continue
+            }
+            // Which block it is makes no difference here.
+            try populated.forEachRun(of: PageRun(block: 0, pages: pages), at: place) {
+                (run, place, isPopulated) throws(MigrationError) in
+                guard isPopulated else {
+                    return addZeros(byteCount: UInt64(run.pages.count) << PageSize.size4K.shift)
+                }
+                try add(place, run.pages.count, block.backing.name)
             }
         }
         addZeros(byteCount: block.backing.byteCount - next)
         return digest
-    }
-
-    private mutating func addPopulated(
-        _ place: UnsafeRawPointer, _ pageCount: Int, _ name: String
-    ) throws(MigrationError) {
-        let run = PageRun(block: 0, pages: 0..<UInt64(pageCount))
-        try populated.forEachRun(of: run, at: place) { (run, pointer, isPopulated) throws(MigrationError) in
-            guard isPopulated else { return addZeros(byteCount: run.bytes.upperBound - run.bytes.lowerBound) }
-            try add(pointer, run.pages.count, name)
-        }
     }
 
     private mutating func add(

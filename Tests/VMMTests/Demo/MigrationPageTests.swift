@@ -34,7 +34,7 @@ import VMMigration
         throws
     {
         let recording = try MigrationRecording.sample(rounds: rounds, throttled: true)
-        let parts = RoundPanels(recording.progress, downtimeLimit: .milliseconds(300)).all
+        let parts = RoundPanels(recording.progress, recording.parameters).all
         for part in parts {
             let elements = try elements(StackedPicture(title: "", parts: [part]).document, Self.picture)
             let boxes = try elements.filter { $0.name == "text" }.map { try Box($0) }

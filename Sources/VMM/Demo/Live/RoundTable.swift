@@ -46,7 +46,8 @@ enum RoundTable {
         let filled = Int(Double(barWidth) * share)
         let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: barWidth - filled)
         let number = String("    \(progress.rounds.count)".suffix(5))
-        return "\(number)  [\(bar)] \((share * 100).decimal(places: 0)) %, \(ByteText.rounded(progress.remaining)) of "
+        let percent = String("  \((share * 100).decimal(places: 0))".suffix(3))
+        return "\(number)  [\(bar)] \(percent) %, \(ByteText.rounded(progress.remaining)) of "
             + "\(ByteText.rounded(total)) left"
     }
 }

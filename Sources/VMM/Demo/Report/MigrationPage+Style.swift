@@ -11,8 +11,8 @@ extension MigrationPage {
         .wide>svg{display:block;margin:0 -24px}
         dl{display:flex;flex-wrap:wrap;gap:12px;margin:20px 0}
         dl>div{flex:1 1 130px;padding:12px 16px;border-radius:6px;background:\(PictureStyle.ground.light.css)}
-        dd{margin:0;font-size:24px;font-weight:600;font-variant-numeric:tabular-nums}
-        .note{font-size:13px;font-weight:400;line-height:1.35}
+        dd{margin:0;font-size:22px;font-weight:600;white-space:nowrap;font-variant-numeric:tabular-nums}
+        .note{white-space:normal;font-size:13px;font-weight:400;line-height:1.35}
         .proofs{list-style:none;margin:0;padding:0}
         .proofs li{position:relative;padding:4px 0 4px 28px}
         .proofs li::before{position:absolute;left:0;font-weight:700;content:"✓"}
@@ -26,6 +26,7 @@ extension MigrationPage {
         border-bottom:1px solid \(PictureStyle.grid.light.css)}
         .numbers th,.numbers td,td.end{text-align:right;white-space:nowrap}
         .stages th{white-space:nowrap}
+        .stages td:last-child{min-width:300px}
         .columns{display:flex;flex-wrap:wrap;gap:0 64px;align-items:flex-start}
         summary{cursor:pointer;margin-top:8px}
         th[scope=col],dt,.note,.proofs span,.words p{color:\(PictureStyle.faint.light.css)}

@@ -33,7 +33,7 @@ struct MigrationPage {
         let isProved = MigrationProof.all(recording).allSatisfy(\.holds)
         section(&markup, isProved ? "Nothing was lost" : "Not all is proved") { drawProofs(&$0) }
         section(&markup, "Round by round") { markup in
-            let panels = RoundPanels(recording.progress, downtimeLimit: recording.parameters.downtimeLimit)
+            let panels = RoundPanels(recording.progress, recording.parameters)
             drawPicture(&markup, "Rounds", panels.all)
             drawRounds(&markup)
         }

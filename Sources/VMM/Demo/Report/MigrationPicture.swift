@@ -8,7 +8,7 @@ struct MigrationPicture {
 
     var document: String {
         let progress = recording.progress
-        let panels = RoundPanels(progress, downtimeLimit: recording.parameters.downtimeLimit)
+        let panels = RoundPanels(progress, recording.parameters)
         let words =
             "\(recording.guest) · \(ByteText.rounded(progress.transferred)) sent in "
             + DurationText.rounded(progress.totalTime)

@@ -28,6 +28,6 @@ struct RoundAxis: PicturePart {
         if rounds.last?.isLast == true { notes.place("guest stopped", at: scale.centre(rounds.count - 1)) }
         notes.place(
             "Rounds of the copy; in round 0 all memory is sent", at: StackedPicture.line.lowerBound, .start)
-        for label in notes.labels { markup.words("faint middle", x: label.centre, y: 26, label.text) }
+        for label in notes.labels { markup.words("faint", x: label.extent.lowerBound, y: 26, label.text) }
     }
 }

@@ -18,7 +18,7 @@ struct RoundHeatmap: PicturePart {
             heatmap, HeatmapCaption(guest: guest, method: method, interval: .zero), layout)
     }
 
-    var height: Double { picture.layout.bottom + 20 }
+    var height: Double { picture.layout.bottom }
     var rules: [PictureStyle.Rule] { HeatmapColours.rules }
 
     func draw(_ markup: inout Markup) {

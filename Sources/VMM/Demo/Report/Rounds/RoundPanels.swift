@@ -3,14 +3,14 @@ import VMMigration
 /// The charts of a migration's rounds, one below another.
 struct RoundPanels {
     private let progress: MigrationProgress
-    private let limit: Duration
+    private let parameters: MigrationParameters
     private let tooltips: [String]
 
     private var rounds: [MigrationRound] { progress.rounds }
 
-    init(_ progress: MigrationProgress, downtimeLimit: Duration) {
+    init(_ progress: MigrationProgress, _ parameters: MigrationParameters) {
         self.progress = progress
-        limit = downtimeLimit
+        self.parameters = parameters
         tooltips = progress.rounds.map(Self.tooltip)
     }
 
@@ -37,15 +37,21 @@ struct RoundPanels {
             tooltips: tooltips)
     }
 
+    /// While the guest ran: afterwards there is no limit, and nothing is written.
     private var rates: RoundPanel {
-        RoundPanel(
-            title: "Bytes a second", unit: .bytesPerSecond, plotHeight: 110,
-            series: [
-                .steps(kind: "", name: "sent", values: rounds.map { $0.duration > .zero ? $0.bandwidth : nil }),
-                .steps(
-                    kind: "dirty", name: "of pages written by the guest",
-                    values: rounds.map { $0.isLast ? nil : $0.dirtyPagesRate * Double(progress.pageSize) }),
-            ], tooltips: tooltips)
+        func values(_ rate: (MigrationRound) -> Double) -> [Double?] { rounds.map { $0.isLast ? nil : rate($0) } }
+        var series: [RoundPanel.Series] = [
+            .steps(kind: "", name: "sent", values: values(\.bandwidth)),
+            .steps(
+                kind: "dirty", name: "of pages written by the guest",
+                values: values { $0.dirtyPagesRate * Double(progress.pageSize) }),
+        ]
+        if let bandwidth = parameters.maxBandwidth {
+            let name = "limit, \(ByteText.rate(Double(bandwidth)))"
+            series.append(.limit(name: name, value: Double(bandwidth)))
+        }
+        return RoundPanel(
+            title: "Bytes a second", unit: .bytesPerSecond, plotHeight: 110, series: series, tooltips: tooltips)
     }
 
     /// What the downtime would have been after each round, and what it was.
@@ -59,7 +65,9 @@ struct RoundPanels {
                 .bars(kind: "bar", name: "measured", values: rounds.map { $0.isLast ? seconds(measured) : nil }),
                 .bars(
                     kind: "area", name: "comparing memory", values: rounds.map { $0.isLast ? seconds(comparing) : nil }),
-                .limit(name: "limit, \(DurationText.rounded(limit))", value: limit / .seconds(1)),
+                .limit(
+                    name: "limit, \(DurationText.rounded(parameters.downtimeLimit))",
+                    value: parameters.downtimeLimit / .seconds(1)),
             ], tooltips: tooltips)
     }
 
