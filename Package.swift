@@ -130,7 +130,7 @@ let package = Package(
                 "BuiltInGuests", "KVM", "TestSupport", "VMAddressSpace", "VMBoot", "VMDevices", "VMDirtyTracking",
                 "VMHost", "VMMachine", "VMMemory", "VMMigration", "VMRegions", "VMState", system,
             ]),
-        .testTarget(name: "VMMHostTests", dependencies: ["BuiltInGuests", "TestSupport"]),
+        .testTarget(name: "VMMHostTests", dependencies: ["BuiltInGuests", "MigrationPeer", "TestSupport"]),
         // A side of a migration that stands still where a test says, to be killed there.
         .executableTarget(
             name: "MigrationPeer",

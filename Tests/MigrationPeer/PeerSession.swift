@@ -24,7 +24,7 @@ struct PeerSession: Sendable {
         usleep(100_000)
         let migration = try OutgoingMigration(
             machine, to: uri, MigrationParameters(stallTimeout: stallTimeout), onStage: { reach($0.rawValue) })
-        _ = try HostThread.start(stackSize: 256 << 10) {
+        let mover = try HostThread.start(stackSize: 256 << 10) {
             do throws(MigrationError) {
                 try migration.run()
                 Marker.write("handed over")
@@ -34,7 +34,9 @@ struct PeerSession: Sendable {
                 Marker.write("runs on: \(error)")
             }
         }
-        Marker.write("ended: \(machine.wait().outcome)")
+        let outcome = machine.wait().outcome
+        pthread_join(mover, nil)
+        Marker.write("ended: \(outcome)")
     }
 
     func runDestination(_ uri: MigrationURI) throws {

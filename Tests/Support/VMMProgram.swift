@@ -21,6 +21,9 @@ public enum VMMProgram {
         return .success(String(cString: resolved))
     }()
 
+    /// A program that was built along with the tests, for them.
+    public static func testProgram(_ name: String) -> String { "\(folderOfTheTests)/\(name)" }
+
     private static var folderOfTheTests: String {
         var buffer = [UInt8](repeating: 0, count: 4096)
         let count = buffer.withUnsafeMutableBytes { readlink("/proc/self/exe", $0.baseAddress!, $0.count) }

@@ -121,7 +121,9 @@ private final class HostileDestination: Sendable {
         case .abort: try writer.send(Abort(reason: "\u{1b}[2J no \u{7}"))
         case .longFrame:
             // A header that says more than any frame may have.
-            try send([0x56, 0x4d, 0x4d, 0x53, 34, 0, 0, 0, 0xff, 0xff, 0xff, 0xff] + [UInt8](repeating: 0, count: 20), connection)
+            try send(
+                [0x56, 0x4d, 0x4d, 0x53, 34, 0, 0, 0, 0xff, 0xff, 0xff, 0xff] + [UInt8](repeating: 0, count: 20),
+                connection)
         }
         // Until the source has gone.
         while true { _ = try reader.next(&state) }

@@ -79,7 +79,9 @@ struct HostileSourceTests {
             // A round of memory may be ended or not, and what of it is missing is noted in the end.
             var without = stream
             without.parts.remove(at: index)
-            if stream.parts[index].type != .roundEnd { #expect(try receive(without.encoded()) != nil, "without \(index)") }
+            if stream.parts[index].type != .roundEnd {
+                #expect(try receive(without.encoded()) != nil, "without \(index)")
+            }
             var twice = stream
             twice.parts.insert(twice.parts[index], at: index)
             switch stream.parts[index].type {
@@ -90,7 +92,9 @@ struct HostileSourceTests {
         }
     }
 
-    @Test("Records that are missing, doubled, of another version or of nobody are refused or do no harm", arguments: [FrameType.description, .state])
+    @Test(
+        "Records that are missing, doubled, of another version or of nobody are refused or do no harm",
+        arguments: [FrameType.description, .state])
     func records(_ type: FrameType) throws {
         let records = try #require(stream.parts.first { $0.type == type }).state.records
         for index in records.indices {
@@ -176,7 +180,9 @@ extension MachineState {
 /// What somebody hostile puts in the place of a value.
 private enum HostileValues {
     static func of(_ value: StateValue) -> [StateValue] {
-        let numbers: [UInt64] = [0, 1, 2, 255, 4095, 4097, 1 << 31, 1 << 32, 1 << 40, 1 << 52, 1 << 63, .max - 4095, .max]
+        let numbers: [UInt64] = [
+            0, 1, 2, 255, 4095, 4097, 1 << 31, 1 << 32, 1 << 40, 1 << 52, 1 << 63, .max - 4095, .max,
+        ]
         switch value {
         case .number: return numbers.map(StateValue.number) + [.text("1"), .numbers([1])]
         case .numbers(let old):

@@ -85,7 +85,12 @@ struct LinkLimitTests {
         let throttle = try ProcessorThrottle(guest.machine)
         let machine = guest.machine
         try onThreads([
-            { for percent in 0..<100 { throttle.percent = percent; usleep(3000) } },
+            {
+                for percent in 0..<100 {
+                    throttle.percent = percent
+                    usleep(3000)
+                }
+            },
             {
                 for _ in 0..<60 {
                     machine.pause()

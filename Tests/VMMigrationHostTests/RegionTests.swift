@@ -39,8 +39,11 @@ struct RegionTests {
     private func view(_ machine: Machine) throws -> [String] {
         try machine.regions.withTurn { manager throws(RegionManagerError) in
             manager.definitions.map { definition in
-                let memory = definition.memory.map { "\($0.offset) \($0.count) \($0.backing.name) \($0.backingOffset) \($0.isWritable)" }
-                return "\(definition.name) \(definition.range) \(definition.priority) \(memory) \(String(describing: definition.parameters))"
+                let memory = definition.memory.map {
+                    "\($0.offset) \($0.count) \($0.backing.name) \($0.backingOffset) \($0.isWritable)"
+                }
+                return
+                    "\(definition.name) \(definition.range) \(definition.priority) \(memory) \(String(describing: definition.parameters))"
             }
         }
     }
@@ -78,7 +81,9 @@ struct RegionTests {
             for (old, new) in zip(before, after) { #expect(old.bytes == new.bytes, "\(old.name) in hop \(number)") }
             #expect(try view(guest.machine) == viewBefore)
             #expect(try guest.machine.memory.load(GuestAddress(0x4000_3000), as: UInt64.self) == UInt64(number))
-            #expect(throws: GuestMemoryError.self) { try guest.machine.memory.store(UInt64(1), at: GuestAddress(0x80_0000)) }
+            #expect(throws: GuestMemoryError.self) {
+                try guest.machine.memory.store(UInt64(1), at: GuestAddress(0x80_0000))
+            }
             // One page behind both.
             try guest.machine.memory.store(UInt64(77 + number), at: GuestAddress(0x5000_1000))
             #expect(try guest.machine.memory.load(GuestAddress(0x5100_0000), as: UInt64.self) == UInt64(77 + number))

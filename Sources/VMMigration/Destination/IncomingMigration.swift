@@ -15,7 +15,10 @@ import VMState
 ///
 /// Threads: `receive` blocks the calling thread, and is called once; the rest any thread may call at any time.
 public final class IncomingMigration: Sendable {
-    private let listener: Listener
+    /// Until `receive` has it, at whose end it goes.
+    private let listener: Monitor<Listener?>
+    /// Where it listens, with the port that was chosen where 0 was asked for.
+    public let uri: MigrationURI
     private let backend: IOBackend
     /// How long a peer may move no byte, once it has connected, before it is given up.
     private let stallTimeout: Duration
@@ -40,14 +43,13 @@ public final class IncomingMigration: Sendable {
     ) throws(TransportError) {
         self.onStage = onStage
         let cancellation = try Cancellation()
-        listener = try Listener(uri, cancellation: cancellation)
+        let listener = try Listener(uri, cancellation: cancellation)
+        self.uri = listener.uri
+        self.listener = Monitor(listener)
         self.cancellation = cancellation
         self.backend = backend
         self.stallTimeout = stallTimeout
     }
-
-    /// Where it listens, with the port that was chosen where 0 was asked for.
-    public var uri: MigrationURI { listener.uri }
 
     /// Ends it, if the guest is not this side's yet. Does not wait.
     public func cancel() {
@@ -73,9 +75,12 @@ public final class IncomingMigration: Sendable {
     public func receive(
         connectTimeout: Duration? = nil, _ make: (MachineState) throws(MachineError) -> Machine
     ) throws(MigrationError) -> Machine {
-        let main = try accept(until: connectTimeout)
+        var taken: Listener?
+        listener.withLock { taken = $0.take() }
+        guard let listener = taken.take() else { throw .transport(.noFurtherConnection(uri)) }
+        let main = try accept(listener, until: connectTimeout)
         do throws(MigrationError) {
-            return try receive(on: main, make)
+            return try receive(listener, on: main, make)
         } catch {
             // What the source has ended, or cannot hear, needs no further word.
             switch error {
@@ -86,7 +91,9 @@ public final class IncomingMigration: Sendable {
         }
     }
 
-    private func accept(until timeout: Duration?) throws(MigrationError) -> DestinationChannel {
+    private func accept(
+        _ listener: borrowing Listener, until timeout: Duration?
+    ) throws(MigrationError) -> DestinationChannel {
         do throws(TransportError) {
             let connection = try listener.accept(
                 deadline: timeout.map { .now + $0 }, backend: backend, cancellation: cancellation)
@@ -100,14 +107,15 @@ public final class IncomingMigration: Sendable {
     }
 
     private func receive(
-        on main: DestinationChannel, _ make: (MachineState) throws(MachineError) -> Machine
+        _ listener: borrowing Listener, on main: DestinationChannel,
+        _ make: (MachineState) throws(MachineError) -> Machine
     ) throws(MigrationError) -> Machine {
         let hello = try main.greet()
         onStage(.hello)
         guard hello.channel == 0 else { throw .refused(by: .destination, "the main channel has to come first") }
         var extra: [DestinationChannel] = []
         for _ in 1..<hello.channelCount {
-            let channel = try accept(until: stallTimeout)
+            let channel = try accept(listener, until: stallTimeout)
             let other = try channel.greet()
             guard other.migration == hello.migration, other.channelCount == hello.channelCount,
                 other.channel == extra.count + 1
