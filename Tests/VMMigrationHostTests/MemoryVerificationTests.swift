@@ -6,8 +6,8 @@ import VMMigration
 /// Digests of memory at the switch-over: that they agree where all is well, and what becomes of a page that does not.
 @Suite(.enabled(if: KVMHost.isUsable, Comment(rawValue: KVMHost.skipReason)), .serialized)
 struct MemoryVerificationTests {
-    /// Beyond all that the guest ever writes, so that no later round sends it.
-    private static let quietPage = GuestAddress(60 << 20)
+    /// Beyond all that the guest ever writes.
+    private static let quietPages = GuestAddress(60 << 20)
 
     @Test(arguments: [1, 3]) func `equal memory is moved, and the comparison is part of the downtime`(
         _ channels: Int
@@ -27,7 +27,7 @@ struct MemoryVerificationTests {
     }
 
     @Test func `a page that was written and not sent is found, and the guest goes on where it was`() throws {
-        let move = try MovedGuest(MigrationParameters(verifiesMemory: true), losing: Self.quietPage)
+        let move = try MovedGuest(MigrationParameters(verifiesMemory: true), losing: Self.quietPages)
         #expect(
             "\(try #require(move.failure))".contains("the memory of the block \"ram\" is not what it is at the source"))
         #expect("\(try #require(move.arrival))".contains("\"ram\""))
@@ -37,7 +37,7 @@ struct MemoryVerificationTests {
     }
 
     @Test func `without the comparison, nobody would have noticed`() throws {
-        let move = try MovedGuest(MigrationParameters(), losing: Self.quietPage)
+        let move = try MovedGuest(MigrationParameters(), losing: Self.quietPages)
         #expect(move.failure == nil && move.arrival == nil)
     }
 }

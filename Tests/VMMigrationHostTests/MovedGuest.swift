@@ -19,11 +19,11 @@ struct MovedGuest {
     /// Whether it printed more at the source after the migration.
     let ranOn: Bool
 
-    /// - Parameter address: a byte there changes once the guest stands still and what it wrote is known, as if a write had been
-    ///   overlooked.
+    /// - Parameter address: from here on, a page changes after each harvest, a page further on each time: at last, once the guest
+    ///   stands still and what it wrote is known, as if a write had been overlooked.
     init(_ parameters: MigrationParameters, losing address: GuestAddress? = nil) throws {
         var parameters = parameters
-        // One round is enough, and the only harvest is that of the switch-over: so little is written meanwhile.
+        // However slow the host is, a few rounds are enough.
         parameters.downtimeLimit = .seconds(3600)
         let folder = try TemporaryFolder()
         let uri = try MigrationURI("unix:" + folder.path("guest"))
@@ -36,8 +36,10 @@ struct MovedGuest {
             _ = machine.wait()
         }
         try Self.wait { console.count > 0 }
-        let migration = try OutgoingMigration(machine, to: uri, parameters) { _, _ in
-            if let address { try? machine.memory.store(UInt8(0x5a), at: address) }
+        let migration = try OutgoingMigration(machine, to: uri, parameters) { _, round in
+            // The page of this round is found by the harvest of the next; after the last harvest there is none.
+            guard let page = address?.advanced(byBytes: UInt64(round) << 12) else { return }
+            try? machine.memory.store(UInt8(0x5a), at: page)
         }
         let thread = TestThread { destination.receive() }
         var failure: MigrationError?
