@@ -112,6 +112,31 @@ struct HandOverTests {
     }
 }
 
+extension HandOverTests {
+    @Test("Both sides say what was wrong with one of several channels")
+    func damagedChannel() throws {
+        for number in 0..<4 {
+            let guest = try smallDirtyGuest()
+            var hop = Hop()
+            hop.parameters.channels = 4
+            let folder = try TemporaryFolder()
+            let target = folder.path("socket")
+            let point = Relay.Point(type: .memory, place: .lastByte, channel: number)
+            let relay = try Relay(.flip, at: point, to: target)
+            let ends = try hop.make(guest, at: MigrationURI("unix:" + target), to: MigrationURI("unix:" + relay.path))
+            relay.end()
+            #expect(relay.hasStruck)
+            if case .stream = ends.destination {} else { Issue.record("\(String(describing: ends.destination))") }
+            guard case .refused(by: .destination, let reason) = ends.source else {
+                Issue.record("channel \(number): \(String(describing: ends.source))")
+                continue
+            }
+            #expect(reason.contains("checksum"))
+            ends.owner(guest).expectGoodEnd()
+        }
+    }
+}
+
 extension Relay.Fault {
     /// Whether something comes of it that others do not show.
     fileprivate func isSensible(at point: Relay.Point) -> Bool {

@@ -30,25 +30,30 @@ struct ArrivingMachine: ~Copyable {
     /// - Returns: the machine, started.
     func run() throws(MigrationError) -> Machine {
         let others = try ExtraChannels(extra, memory, main.connection)
-        let state: MachineState
+        let restoreTime: Duration
         do throws(MigrationError) {
-            let frame = try main.receiveMemory(into: memory) { migration.onStage(.round) }
-            state = try MigrationError.wrap(MigrationError.stream) { () throws(StreamError) in try frame.state() }
+            restoreTime = try receiveAll(others)
         } catch {
-            others.cancel()
-            throw others.join() ?? error
+            throw others.end(because: error)
         }
-        let began = MonotonicTime.now
-        try restore(state)
-        let end = try main.nextFrame()
-        if let error = others.join() { throw error }
-        try check(end, others.digests)
         migration.onStage(.restored)
-        try main.reply(Ready(restoreNanoseconds: UInt64(clamping: (.now - began).nanoseconds)))
+        try main.reply(Ready(restoreNanoseconds: UInt64(clamping: restoreTime.nanoseconds)))
         migration.onStage(.readySent)
         try waitForCommit()
         migration.onStage(.committed)
         return try start()
+    }
+
+    /// Receives memory and state, on all channels.
+    /// - Returns: how long it took from the state's arrival.
+    private func receiveAll(_ others: ExtraChannels) throws(MigrationError) -> Duration {
+        let frame = try main.receiveMemory(into: memory) { migration.onStage(.round) }
+        let state = try MigrationError.wrap(MigrationError.stream) { () throws(StreamError) in try frame.state() }
+        let began = MonotonicTime.now
+        try restore(state)
+        let end = try main.nextFrame()
+        try check(end, try others.join())
+        return .now - began
     }
 
     private func restore(_ state: MachineState) throws(MigrationError) {
@@ -111,16 +116,14 @@ private final class ExtraChannels: Sendable {
                         let digest = try Self.receive(channel, memory)
                         state.withLock { $0.digests[channel.index] = digest }
                     } catch {
-                        state.withLock { if $0.failure == nil { $0.failure = error } }
-                        // The main channel has nothing to wait for any more.
-                        main.cancel()
+                        note(error)
+                        // The main channel has nothing to wait for any more, but may say why.
+                        main.endReceiving()
                     }
                 }
                 state.withLock { $0.threads.append(thread) }
             } catch {
-                cancel()
-                _ = join()
-                throw .thread(error)
+                throw end(because: .thread(error))
             }
         }
     }
@@ -137,24 +140,35 @@ private final class ExtraChannels: Sendable {
         }
     }
 
-    func cancel() {
-        for channel in channels { channel.connection.cancel() }
+    private func note(_ error: MigrationError) {
+        state.withLock { if $0.failure == nil { $0.failure = error } }
     }
 
-    /// Waits for all of them.
-    /// - Returns: why the first failed.
-    func join() -> MigrationError? {
+    /// Ends them, for an error of the main channel.
+    /// - Returns: why it all failed: what happened first.
+    func end(because error: MigrationError) -> MigrationError {
+        note(error)
+        for channel in channels { channel.connection.endReceiving() }
+        joinThreads()
+        return state.withLock(\.failure) ?? error
+    }
+
+    /// Waits until all has come.
+    /// - Returns: the digests, by channel.
+    func join() throws(MigrationError) -> [UInt64] {
+        joinThreads()
+        return try state.withLock { (state) throws(MigrationError) in
+            if let failure = state.failure { throw failure }
+            return channels.map { state.digests[$0.index] ?? 0 }
+        }
+    }
+
+    private func joinThreads() {
         let threads = state.withLock { state in
             defer { state.threads = [] }
             return state.threads
         }
         for thread in threads { pthread_join(thread, nil) }
-        return state.withLock(\.failure)
-    }
-
-    /// By channel.
-    var digests: [UInt64] {
-        state.withLock { state in channels.map { state.digests[$0.index] ?? 0 } }
     }
 }
 
