@@ -62,10 +62,10 @@ let package = Package(
         .target(
             name: "VMMigration",
             dependencies: [
-                "CChecksum", "CTransport", "CTryCopy", "CURing", "CXXHash", "VMAddressSpace", "VMDirtyBitmap",
-                "VMDirtyTracking",
-                "VMHost", "VMMachine", "VMMemory", "VMRegions", "VMState", system,
-            ]),
+                "CChecksum", "CHostMemory", "CTransport", "CTryCopy", "CURing", "CXXHash", "VMAddressSpace",
+                "VMDirtyBitmap", "VMDirtyTracking", "VMHost", "VMMachine", "VMMemory", "VMRegions", "VMState", system,
+            ],
+            exclude: ["Snapshot/FORMAT.md"]),
 
         // The test guests of `Guests/`, assembled by a plugin and linked in as data.
         .plugin(name: "AssembleGuests", capability: .buildTool(), path: "Sources/AssembleGuests"),
@@ -109,10 +109,11 @@ let package = Package(
         .testTarget(
             name: "VMMigrationTests",
             dependencies: [
-                "CTryCopy", "TestSupport", "VMAddressSpace", "VMHost", "VMMigration", "VMState", system,
+                "CTryCopy", "CXXHash", "TestSupport", "VMAddressSpace", "VMHost", "VMMigration", "VMState", system,
             ]),
         .testTarget(
-            name: "VMMTests", dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyTracking", "VMM", "VMMachine"]),
+            name: "VMMTests",
+            dependencies: ["TestSupport", "VMAddressSpace", "VMDirtyTracking", "VMM", "VMMachine", "VMMigration"]),
 
         // Tests that need a host with KVM; they say so and skip where there is none.
         .testTarget(
@@ -127,7 +128,7 @@ let package = Package(
             name: "VMMigrationHostTests",
             dependencies: [
                 "BuiltInGuests", "KVM", "TestSupport", "VMAddressSpace", "VMBoot", "VMDevices", "VMDirtyTracking",
-                "VMHost", "VMMachine", "VMMemory", "VMMigration", "VMRegions", "VMState",
+                "VMHost", "VMMachine", "VMMemory", "VMMigration", "VMRegions", "VMState", system,
             ]),
         .testTarget(name: "VMMHostTests", dependencies: ["BuiltInGuests", "MigrationPeer", "TestSupport"]),
         // A side of a migration that stands still where a test says, to be killed there.

@@ -8,7 +8,7 @@ struct ExitStatus: RawRepresentable, Hashable, Sendable {
     let rawValue: Int32
 
     static let success = ExitStatus(rawValue: 0)
-    /// `vmm plan`: a change could not be made.
+    /// `vmm plan`: a change could not be made. `vmm demo`: something was not proved.
     static let refused = ExitStatus(rawValue: 1)
     static let usage = ExitStatus(rawValue: 64)
     static let badData = ExitStatus(rawValue: 65)
@@ -67,8 +67,19 @@ extension ExitStatus {
             case .stream: .badData
             case .machine(let error): ExitStatus(error)
             case .transport(let error): ExitStatus(error)
+            case .snapshot(let error): ExitStatus(error)
             case .cancelled: .interrupted
             default: .hostFailure
+            }
+    }
+
+    init(_ error: SnapshotError) {
+        self =
+            switch (error.operation, error.reason) {
+            case (_, .system(.permissionDenied)), (_, .system(.notPermitted)): .notPermitted
+            case (.open, .system), (.open, .notAFile): .noInput
+            case (.create, _), (.write, _), (.publish, _), (.synchronizeFolder, _): .cannotCreate
+            case (.open, _), (.read, _), (.verify, _): .badData
             }
     }
 

@@ -13,11 +13,12 @@ struct VMMCommand: ParsableCommand {
               vmm dirty-rate dirty --count 5         how fast a guest writes to its memory
               vmm heatmap --live kernel.elf          which memory it writes, and when
               vmm dirty-rate kernel.elf              how much of it
+              vmm demo migration                     a guest that moves, and a report of it
               vmm plan regions.json                  what regions of memory look like to a guest
             """,
         subcommands: [
-            RunCommand.self, ReceiveCommand.self, HeatmapCommand.self, DirtyRateCommand.self, PlanCommand.self, InfoCommand.self,
-            GuestsCommand.self,
+            RunCommand.self, ReceiveCommand.self, SnapshotCommand.self, RestoreCommand.self, HeatmapCommand.self,
+            DirtyRateCommand.self, PlanCommand.self, DemoCommand.self, InfoCommand.self, GuestsCommand.self,
         ])
 
     static func main() {
@@ -43,7 +44,7 @@ struct VMMCommand: ParsableCommand {
     }
 
     /// Those that take a guest with arguments.
-    private static let guestCommands = ["run", "heatmap", "dirty-rate"]
+    private static let guestCommands = ["run", "heatmap", "dirty-rate", "snapshot"]
 
     /// The subcommand that was asked for, if there is one of that name.
     private static var commandName: String? {

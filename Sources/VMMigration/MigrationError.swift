@@ -3,6 +3,7 @@ import VMDirtyBitmap
 import VMDirtyTracking
 import VMHost
 import VMMachine
+import VMMemory
 import VMRegions
 
 /// Why a machine did not migrate. Unless it says otherwise, the source has it and runs it as before.
@@ -19,10 +20,17 @@ public enum MigrationError: Error, Sendable {
     case machine(MachineError)
     case tracking(DirtyTrackingError)
     case regions(RegionManagerError)
+    case snapshot(SnapshotError)
+    /// Memory that comes from a snapshot's file cannot be had.
+    case host(HostMemoryError)
     /// There is no room for the bits of received pages.
     case bitmap(BitmapError)
     /// The destination's host has no memory for pages of a block.
     case unwritable(block: String, signal: Int32)
+    /// Pages of a block cannot be read to compare them: what lies behind them is gone.
+    case unreadable(block: String, signal: Int32)
+    /// A block's contents are not those that the source has: `MigrationParameters.verifiesMemory` found out.
+    case memoryDiffers(block: String)
     /// A thread for a channel could not be started.
     case thread(Errno)
     /// Extra channels or answers cannot go over a file or a pipe.
@@ -65,9 +73,15 @@ extension MigrationError: CustomStringConvertible {
         case .machine(let error): "\(error)"
         case .tracking(let error): "\(error)"
         case .regions(let error): "\(error)"
+        case .snapshot(let error): "\(error)"
+        case .host(let error): "\(error)"
         case .bitmap(let error): "no room to note which pages have come: \(error)"
         case .unwritable(let block, let signal):
             "pages of the block \"\(block)\" cannot be written (signal \(signal)); the host is out of memory"
+        case .unreadable(let block, let signal):
+            "pages of the block \"\(block)\" cannot be read to compare them (signal \(signal)); the file behind them is gone"
+        case .memoryDiffers(let block):
+            "the memory of the block \"\(block)\" is not what it is at the source: pages were lost, or are stale"
         case .thread(let errno): "a thread for a channel cannot be started: \(errno) (\(errno.symbol))"
         case .oneWay(let uri): "\(uri) goes one way only, and cannot have several channels"
         case .inDoubt(let error):

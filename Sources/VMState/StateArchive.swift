@@ -55,7 +55,7 @@ extension StateArchive {
 
     /// The error for a value that a part cannot have.
     public func refusal(_ name: StaticString, _ why: String) -> StateError {
-        StateError(nil, .value(field: "\(name)", why))
+        StateError(nil, .value(field: String(name), why))
     }
 }
 
@@ -66,19 +66,19 @@ struct StateSaver: StateArchive {
     mutating func number<Number: FixedWidthInteger>(
         _ name: StaticString, _ value: inout Number, in bounds: ClosedRange<Number>
     ) {
-        fields.append(StateField("\(name)", .number(UInt64(truncatingIfNeeded: value))))
+        fields.append(StateField(String(name), .number(UInt64(truncatingIfNeeded: value))))
     }
 
     mutating func numbers(_ name: StaticString, _ values: inout [UInt64], count: ClosedRange<Int>) {
-        fields.append(StateField("\(name)", .numbers(values)))
+        fields.append(StateField(String(name), .numbers(values)))
     }
 
     mutating func bytes(_ name: StaticString, _ bytes: inout [UInt8], count: ClosedRange<Int>) {
-        fields.append(StateField("\(name)", .bytes(bytes)))
+        fields.append(StateField(String(name), .bytes(bytes)))
     }
 
     mutating func text(_ name: StaticString, _ text: inout String) {
-        fields.append(StateField("\(name)", .text(text)))
+        fields.append(StateField(String(name), .text(text)))
     }
 }
 
@@ -130,7 +130,7 @@ struct StateLoader: StateArchive {
     }
 
     func refusal(_ name: StaticString, _ why: String) -> StateError {
-        StateError(record, .value(field: "\(name)", why))
+        StateError(record, .value(field: String(name), why))
     }
 
     /// - Throws: where fields are left over.
@@ -141,12 +141,23 @@ struct StateLoader: StateArchive {
     }
 
     private mutating func next(_ name: StaticString) throws(StateError) -> StateValue {
-        guard index < record.fields.count else { throw StateError(record, .missingField("\(name)")) }
+        guard index < record.fields.count else { throw StateError(record, .missingField(String(name))) }
         let field = record.fields[index]
-        guard field.name == "\(name)" else {
-            throw StateError(record, .otherField(field.name, expected: "\(name)"))
+        guard field.name.utf8.elementsEqual(name.utf8) else {
+            throw StateError(record, .otherField(field.name, expected: String(name)))
         }
         index += 1
         return field.value
+    }
+}
+
+extension StaticString {
+    /// It has to be written with more than one character.
+    fileprivate var utf8: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(start: utf8Start, count: utf8CodeUnitCount) }
+}
+
+extension String {
+    fileprivate init(_ name: StaticString) {
+        self.init(decoding: name.utf8, as: UTF8.self)
     }
 }

@@ -19,14 +19,18 @@ extension MachineState {
         return bytes
     }
 
+    /// Far more than any machine has: each takes several times its bytes.
+    private static let fieldLimit = 1 << 16
+
     /// - Parameter bytes: of anybody. What they say is bounded by how many there are.
     /// - Throws: `StateCodingError`.
     public init(decoding bytes: some Collection<UInt8>) throws(StateCodingError) {
         var reader = ByteReader(Array(bytes))
         var records: [StateRecord] = []
+        var room = Self.fieldLimit
         while !reader.isAtEnd {
             var body = try reader.slice(try reader.count())
-            records.append(try StateRecord(&body))
+            records.append(try StateRecord(&body, room: &room))
             guard body.isAtEnd else { throw StateCodingError(offset: body.offset, .leftover) }
         }
         self.init(records)
@@ -41,6 +45,8 @@ public struct StateCodingError: Error, Hashable, Sendable, CustomStringConvertib
         case notUTF8
         /// A kind of value that there is not.
         case valueKind(UInt8)
+        /// More records and fields than there can be.
+        case tooMany
         /// Bytes after the last field of a record.
         case leftover
     }
@@ -59,6 +65,7 @@ public struct StateCodingError: Error, Hashable, Sendable, CustomStringConvertib
         case .truncated: "the state records end early, or have a wrong length, at byte \(offset)"
         case .notUTF8: "the state records have text that is not UTF-8 at byte \(offset)"
         case .valueKind(let kind): "the state records have a value of an unknown kind, \(kind), at byte \(offset)"
+        case .tooMany: "the state records have more fields than a machine has, at byte \(offset)"
         case .leftover: "the state records have a record that is longer than its fields, at byte \(offset)"
         }
     }
@@ -81,12 +88,18 @@ extension StateRecord {
         }
     }
 
-    fileprivate init(_ reader: inout ByteReader) throws(StateCodingError) {
+    /// - Parameter room: how many records and fields there may be.
+    fileprivate init(_ reader: inout ByteReader, room: inout Int) throws(StateCodingError) {
+        let start = reader.offset
         let kind = try reader.name()
         let instance = try reader.integer(UInt32.self)
         let version = try reader.integer(UInt32.self)
+        let count = try reader.count()
+        guard count < room else { throw StateCodingError(offset: start, .tooMany) }
+        room -= count + 1
         var fields: [StateField] = []
-        for _ in 0..<(try reader.count()) {
+        fields.reserveCapacity(count)
+        for _ in 0..<count {
             let name = try reader.name()
             fields.append(StateField(name, try StateValue(&reader)))
         }
@@ -99,10 +112,7 @@ extension StateValue {
         let offset = reader.offset
         switch try reader.integer(UInt8.self) {
         case 1: self = .number(try reader.integer())
-        case 2:
-            var numbers: [UInt64] = []
-            for _ in 0..<(try reader.count(of: 8)) { numbers.append(try reader.integer()) }
-            self = .numbers(numbers)
+        case 2: self = .numbers(try reader.integers(try reader.count(of: 8)))
         case 3: self = .bytes(try reader.bytes(try reader.count()))
         case 4: self = .text(try reader.text(try reader.count()))
         case let kind: throw StateCodingError(offset: offset, .valueKind(kind))
@@ -130,6 +140,7 @@ extension [UInt8] {
         case .numbers(let numbers):
             append(2)
             append(littleEndian: UInt32(clamping: numbers.count))
+            reserveCapacity(count + 8 * numbers.count)
             for number in numbers { append(littleEndian: number) }
         case .bytes(let bytes):
             append(3)
@@ -168,12 +179,22 @@ private struct ByteReader {
         return offset..<(offset + count)
     }
 
-    mutating func integer<Number: FixedWidthInteger>(
+    mutating func integer<Number: FixedWidthInteger & BitwiseCopyable>(
         _ type: Number.Type = Number.self
     ) throws(StateCodingError) -> Number {
-        var number: Number = 0
-        for index in try take(Number.bitWidth / 8).reversed() { number = number << 8 | Number(source[index]) }
-        return number
+        let range = try take(Number.bitWidth / 8)
+        return source.withUnsafeBytes {
+            Number(littleEndian: $0.loadUnaligned(fromByteOffset: range.lowerBound, as: Number.self))
+        }
+    }
+
+    mutating func integers(_ count: Int) throws(StateCodingError) -> [UInt64] {
+        let range = try take(8 * count)
+        return source.withUnsafeBytes { bytes in
+            stride(from: range.lowerBound, to: range.upperBound, by: 8).map {
+                UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: $0, as: UInt64.self))
+            }
+        }
     }
 
     /// How many elements follow, which have at least so many bytes each.

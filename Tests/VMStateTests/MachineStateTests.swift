@@ -96,6 +96,14 @@ struct MachineStateTests {
         #expect(throws: StateCodingError.self) { try MachineState(decoding: bytes) }
     }
 
+    @Test("More records than a machine can have are refused before they take much memory")
+    func manyRecords() {
+        let record: [UInt8] = [13, 0, 0, 0, 0] + [UInt8](repeating: 0, count: 12)
+        let bytes = (0..<70_000).flatMap { _ in record }
+        let error = #expect(throws: StateCodingError.self) { try MachineState(decoding: bytes) }
+        #expect(error?.reason == .tooMany)
+    }
+
     @Test("Another version is refused, with both in the message")
     func version() {
         let record = StateRecord(kind: "lamp", version: 4, fields: Self.lamp.record().fields)

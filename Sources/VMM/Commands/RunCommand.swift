@@ -38,6 +38,11 @@ struct RunCommand: ParsableCommand {
 
     @OptionGroup(title: "Migration options") var migration: MigrationOptions
 
+    @Flag(
+        name: .long,
+        help: "Move the guest only if both sides agree on the digest of its memory, which it stands still for.")
+    var verifyMemory = false
+
     @Flag(name: .long, help: "Tell of the migration on standard error as JSON, an object a line.")
     var json = false
 
@@ -74,9 +79,11 @@ struct RunCommand: ParsableCommand {
         guard let migrateTo else {
             return try guest.run { () throws(MachineError) in try guest.machine.run() }
         }
+        var parameters = try migration.parameters()
+        parameters.verifiesMemory = verifyMemory
         let (result, failure) = try MigratingRun(
             guest: guest, uri: try MigrationURI(migrateTo, flag: "--migrate-to"),
-            delay: migrateAfter?.duration ?? .zero, parameters: try migration.parameters(),
+            delay: migrateAfter?.duration ?? .zero, parameters: parameters,
             style: json ? .json : .line
         ).run()
         switch failure {

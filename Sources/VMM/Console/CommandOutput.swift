@@ -4,8 +4,13 @@ import SystemPackage
 enum CommandOutput {
     /// Writes the text and a line end.
     static func print(_ text: String) throws(Failure) {
+        try put(text + "\n")
+    }
+
+    /// Writes the text.
+    static func put(_ text: String) throws(Failure) {
         do {
-            try FileDescriptor.standardOutput.writeAll((text + "\n").utf8)
+            try FileDescriptor.standardOutput.writeAll(text.utf8)
         } catch {
             throw Failure(.ioError, "cannot write the output: \(error)")
         }

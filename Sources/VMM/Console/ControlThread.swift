@@ -45,7 +45,8 @@ final class ControlThread: Sendable {
     /// Runs `body` with the thread at work for this machine.
     func run<Result>(_ machine: Machine, _ body: () throws(MachineError) -> Result) throws(Failure) -> Result {
         attach(machine)
-        return try run(onEnd: {}) { () throws(Failure) in
+        let nothing: @Sendable () -> Void = {}
+        return try run(onEnd: nothing) { () throws(Failure) in
             do throws(MachineError) {
                 return try body()
             } catch {

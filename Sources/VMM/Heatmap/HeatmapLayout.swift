@@ -27,7 +27,22 @@ struct HeatmapLayout {
         width = right + 302
         top = hasRegions ? 220 : 192
         rowCount = heatmap.rows.count
-        rowHeight = rowCount == 0 ? 0 : max(2, min(24, (480 / Double(rowCount)).rounded()))
+        rowHeight = Self.rowHeight(rowCount)
+    }
+
+    /// For a picture that a map is a part of.
+    init(_ columns: HeatmapColumns, rates: ClosedRange<Double>, width: Double, top: Double, rowCount: Int) {
+        self.columns = columns
+        self.rates = rates
+        workingSets = rates.upperBound...rates.upperBound
+        self.width = width
+        self.top = top
+        self.rowCount = rowCount
+        rowHeight = Self.rowHeight(rowCount)
+    }
+
+    private static func rowHeight(_ rowCount: Int) -> Double {
+        rowCount == 0 ? 0 : max(2, min(24, (480 / Double(rowCount)).rounded()))
     }
 
     var left: Double { columns.line.lowerBound }

@@ -16,6 +16,13 @@ struct HeatmapSVG {
         layout = HeatmapLayout(heatmap, hasRegions: !caption.regions.isEmpty)
     }
 
+    /// For a picture that draws some parts of it.
+    init(_ heatmap: Heatmap, _ caption: HeatmapCaption, _ layout: HeatmapLayout) {
+        self.heatmap = heatmap
+        self.caption = caption
+        self.layout = layout
+    }
+
     /// A file of its own.
     var document: String {
         var markup = Markup()

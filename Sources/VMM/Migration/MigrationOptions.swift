@@ -19,7 +19,8 @@ struct MigrationOptions: ParsableArguments {
     @Flag(name: .long, help: "Slow the guest's CPUs down where it would not converge otherwise.")
     var autoConverge = false
 
-    @Option(name: .long, help: ArgumentHelp("How many connections to send memory over (default 1).", valueName: "count"))
+    @Option(
+        name: .long, help: ArgumentHelp("How many connections to send memory over (default 1).", valueName: "count"))
     var multifdChannels: Int?
 
     @Option(name: .long, help: "How bytes are moved: auto (the default), ring for io_uring, or plain system calls.")
@@ -30,7 +31,8 @@ struct MigrationOptions: ParsableArguments {
         if let downtimeLimit { parameters.downtimeLimit = downtimeLimit.duration }
         if let maxBandwidth {
             guard maxBandwidth.bytes > 0 else {
-                throw Failure(.usage, "--max-bandwidth: at 0 bytes a second nothing is ever sent; leave it out for no limit")
+                throw Failure(
+                    .usage, "--max-bandwidth: at 0 bytes a second nothing is ever sent; leave it out for no limit")
             }
             parameters.maxBandwidth = maxBandwidth.bytes
         }
@@ -57,6 +59,15 @@ extension IOBackend: ExpressibleByArgument {
     }
 
     public static var allValueStrings: [String] { ["auto", "ring", "plain"] }
+
+    /// As `init(argument:)` takes it.
+    var name: String {
+        switch self {
+        case .auto: "auto"
+        case .ring: "ring"
+        case .plain: "plain"
+        }
+    }
 }
 
 extension MigrationURI {

@@ -64,7 +64,8 @@ struct MigrationReport: Encodable {
             precopyBytes: progress.precopyBytes, downtimeBytes: progress.downtimeBytes)
         downtimeStages =
             progress.downtimeStages.isEmpty
-            ? nil : progress.downtimeStages.map { Stage(name: $0.name.rawValue, milliseconds: $0.duration.inMilliseconds) }
+            ? nil
+            : progress.downtimeStages.map { Stage(name: $0.name.rawValue, milliseconds: $0.duration.inMilliseconds) }
         errorDescription = progress.failure
     }
 }

@@ -16,6 +16,11 @@ struct LinearScale {
         self.init(limit: Self.roundBytes(atLeast: max(largest, 4096)), line: line)
     }
 
+    /// A limit that makes a round label, for numbers up to `largest`.
+    init(numbersUpTo largest: Double, line: ClosedRange<Double>) {
+        self.init(limit: Self.round(atLeast: largest), line: line)
+    }
+
     /// Where a number is; at the ends for one beyond them.
     func callAsFunction(_ number: Double) -> Double {
         line.lowerBound + length(number)
@@ -30,9 +35,18 @@ struct LinearScale {
     private static func roundBytes(atLeast bytes: Double) -> Double {
         var unit = 1.0
         while bytes / unit > 1000, unit < 0x1p60 { unit *= 1024 }
+        return round(atLeast: bytes / unit) * unit
+    }
+
+    /// A number of one or two digits, no less than another, and no more than half as much again. 0 for what is no number above
+    /// zero.
+    private static func round(atLeast number: Double) -> Double {
+        guard number.isFinite, number > 1e-12 else { return 0 }
         var power = 1.0
-        while power * 10 < bytes / unit { power *= 10 }
+        while power * 10 < number { power *= 10 }
+        while power > number { power /= 10 }
         let factors = [1, 1.5, 2, 3, 4, 5, 6, 8, 10]
-        return (factors.first { $0 * power * unit >= bytes } ?? 10) * power * unit
+        // What is only just less is so by rounding.
+        return (factors.first { $0 * power >= number * (1 - 1e-9) } ?? 10) * power
     }
 }

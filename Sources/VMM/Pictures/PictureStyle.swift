@@ -44,7 +44,8 @@ enum PictureStyle {
     /// A style element for a picture.
     /// - Parameter rules: of this picture, besides those that all have.
     static func sheet(_ rules: [Rule] = []) -> String {
-        let rules = common + rules
+        var selectors: Set<String> = []
+        let rules = (common + rules).filter { selectors.insert("\($0.selector) \($0.property)").inserted }
         let light = rules.map { $0.css($0.colours.light) }.joined(separator: "\n")
         let dark = rules.map { $0.css($0.colours.dark) }.joined(separator: "\n")
         return """

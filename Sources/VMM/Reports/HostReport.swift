@@ -63,7 +63,7 @@ struct HostReport: Encodable {
         capabilities = lines
     }
 
-    private static var kernelRelease: String {
+    static var kernelRelease: String {
         var name = utsname()
         guard uname(&name) == 0 else { return "unknown" }
         return withUnsafeBytes(of: &name.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }

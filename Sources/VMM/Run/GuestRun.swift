@@ -14,14 +14,23 @@ struct GuestRun {
         _ configuration: MachineConfiguration, console: (_ end: @escaping @Sendable () -> Void) -> any ConsoleOutput
     ) throws(Failure) {
         let control = try ControlThread()
-        do throws(MachineError) {
-            machine = try Machine(
-                configuration, image: try Self.image(configuration.guest), console: console { control.requestEnd() },
-                onInputSpace: { control.inputSpace.signal() })
-        } catch {
-            throw Failure(ExitStatus(error), Self.message(error))
-        }
+        machine = try Self.machine(
+            configuration, console: console { control.requestEnd() },
+            onInputSpace: { control.inputSpace.signal() })
         self.control = control
+    }
+
+    /// A machine as the command line describes it.
+    static func machine(
+        _ configuration: MachineConfiguration, console: any ConsoleOutput,
+        onInputSpace: @escaping @Sendable () -> Void = {}
+    ) throws(Failure) -> Machine {
+        do throws(MachineError) {
+            return try Machine(
+                configuration, image: try image(configuration.guest), console: console, onInputSpace: onInputSpace)
+        } catch {
+            throw Failure(ExitStatus(error), message(error))
+        }
     }
 
     /// A machine that comes from elsewhere.

@@ -23,8 +23,10 @@ public final class Machine: Sendable {
     let image: GuestImage?
     let console: any ConsoleOutput
     let created: MonotonicTime
-    /// What of its state can be saved, once that was asked for.
+    /// What of its state the host can tell and set, once that was asked for.
     let stateSupport = Monitor<StateSupport?>(nil)
+    /// The model-specific registers that its processors have, once that was asked for.
+    let readableMSRs = Monitor<[UInt32]?>(nil)
 
     /// Tracks which pages of its memory are written, once told to.
     public var dirtyTracker: DirtyTracker { hardware.dirtyTracker }

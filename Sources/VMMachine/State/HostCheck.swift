@@ -5,9 +5,9 @@ struct HostCheck {
     private let supported: [CPUIDEntry]
     private let msrs: Set<UInt32>
 
-    init(_ system: borrowing KVMSystem, _ supported: [CPUIDEntry]) throws(MachineError) {
+    init(_ support: StateSupport, _ supported: [CPUIDEntry]) {
         self.supported = supported
-        msrs = try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in Set(try system.savedMSRIndices()) }
+        msrs = Set(support.msrs)
     }
 
     /// - Throws: `MachineError.hostLacks`.
@@ -22,17 +22,20 @@ struct HostCheck {
     }
 
     private func missingFeatures(_ processor: SavedProcessorModel) -> [String] {
-        processor.cpuid.flatMap { leaf in
-            CPUFeature.words.filter { $0.function == leaf.function && $0.index == leaf.index }.flatMap { word in
-                let here = supported.first { $0.function == leaf.function && $0.index == leaf.index }
-                let lacking = word.value(leaf) & ~(here.map(word.value) ?? 0) & ~word.notTheHosts
-                return (0..<32).filter { lacking & 1 << $0 != 0 }.map { word.name(ofBit: $0) }
-            }
+        let cpuid = processor.cpuid
+        var missing: [String] = []
+        for word in CPUFeature.words {
+            guard let leaf = cpuid.first(where: word.isIn) else { continue }
+            let here = supported.first(where: word.isIn).map(word.value) ?? 0
+            let lacking = word.value(leaf) & ~here & ~word.notTheHosts
+            guard lacking != 0 else { continue }
+            missing += (0..<32).filter { lacking & 1 << $0 != 0 }.map { word.name(ofBit: $0) }
         }
+        return missing
     }
 
     private func missingMSRs(_ processor: SavedProcessorModel) -> [String] {
-        processor.msrs.filter { !msrs.contains($0) }.map { "MSR 0x\(String($0, radix: 16))" }
+        processor.msrs.lazy.filter { !msrs.contains($0) }.map { "MSR 0x\(String($0, radix: 16))" }
     }
 }
 
@@ -47,6 +50,8 @@ enum CPUFeature {
         var notTheHosts: UInt32 = 0
         /// Of bit 0 and up; empty where it has none here.
         var names: [String] = []
+
+        func isIn(_ entry: CPUIDEntry) -> Bool { entry.function == function && entry.index == index }
 
         func value(_ entry: CPUIDEntry) -> UInt32 {
             switch register {

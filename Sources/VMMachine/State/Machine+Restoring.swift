@@ -69,7 +69,8 @@ extension Machine {
         }
         let supported = try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in try system.supportedCPUID() }
         try configuration.validate(on: system, supported)
-        try HostCheck(system, supported).check(processors)
+        let support = try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in try StateSupport(system) }
+        try HostCheck(support, supported).check(processors)
         var backings: [RegionBacking] = []
         for saved in layout.backings {
             backings.append(
@@ -86,6 +87,7 @@ extension Machine {
             }
         }
         self.init(configuration, machine.format, hardware, image: image, console: console, created: created)
+        stateSupport.withLock { $0 = support }
     }
 }
 

@@ -12,17 +12,18 @@ extension Machine {
     /// - Throws: `notPaused`, `kvm`, `memory`.
     public func saveModel() throws(MachineError) -> MachineState {
         let support = try support()
+        let msrs = msrs(support)
         var state = MachineState()
         state.append(SavedMachine(configuration, format))
         for processor in processors {
             let frequency = support.hasTSCFrequency ? try? processor.vcpu.tscKilohertz() : nil
             state.append(
-                SavedProcessorModel(processor.cpuid, tscKilohertz: frequency ?? 0, msrs: support.msrs),
+                SavedProcessorModel(processor.cpuid, tscKilohertz: frequency ?? 0, msrs: msrs),
                 processor.index)
         }
         let (definitions, backings) = try MachineError.wrap(MachineError.memory) { () throws(RegionManagerError) in
             try regions.withTurn { manager throws(RegionManagerError) in
-                (manager.definitions, try manager.contents().map(\.backing))
+                (manager.definitions, manager.usedBackings)
             }
         }
         SavedLayout(definitions, backings).append(to: &state)
@@ -33,11 +34,12 @@ extension Machine {
     /// - Throws: `notPaused`, `kvm`.
     public func saveState() throws(MachineError) -> MachineState {
         let support = try support()
+        let msrs = msrs(support)
         var state = MachineState()
         try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in
             for processor in processors {
                 try processor.vcpu.save(
-                    into: &state, processor.index, support, hasLocalAPIC: configuration.irqchip != .none)
+                    into: &state, processor.index, support, hasLocalAPIC: configuration.irqchip != .none, msrs)
             }
             try guest.shared.vm.savePlatform(into: &state, configuration, support)
         }
@@ -75,11 +77,19 @@ extension Machine {
         return try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in
             try stateSupport.withLock { (known) throws(KVMError) in
                 if let known { return known }
-                let support = try StateSupport(
-                    try KVMSystem(path: configuration.kvmDevice), processors[0].vcpu)
+                let support = try StateSupport(try KVMSystem(path: configuration.kvmDevice))
                 known = support
                 return support
             }
+        }
+    }
+
+    /// Those that the processors have, all of which are alike. They do not run.
+    private func msrs(_ support: StateSupport) -> [UInt32] {
+        readableMSRs.withLock { known in
+            let readable = known ?? processors[0].vcpu.readableMSRs(support.msrs)
+            known = readable
+            return readable
         }
     }
 }

@@ -10,11 +10,10 @@ struct StateSupport: Sendable {
     let hasTSCFrequency: Bool
     let hasTSCControl: Bool
     let hasClockControl: Bool
-    /// The model-specific registers that hold the state of the guest's processors.
+    /// The model-specific registers that hold guest state, on whatever processor.
     let msrs: [UInt32]
 
-    /// - Parameter vcpu: any of the machine's, which does not run.
-    init(_ system: borrowing KVMSystem, _ vcpu: borrowing VCPU) throws(KVMError) {
+    init(_ system: borrowing KVMSystem) throws(KVMError) {
         hasXSAVE = system.has(.xsave)
         hasXCRs = system.has(.xcrs)
         hasDebugRegisters = system.has(.debugRegisters)
@@ -23,13 +22,13 @@ struct StateSupport: Sendable {
         hasTSCFrequency = system.has(.tscFrequency)
         hasTSCControl = system.has(.tscControl)
         hasClockControl = system.has(.clockControl)
-        msrs = vcpu.readableMSRs(try system.savedMSRIndices())
+        msrs = try system.savedMSRIndices()
     }
 }
 
 extension VCPU {
     /// Those of the registers that can be read: hosts list some that a processor lacks, by what its CPUID says.
-    fileprivate borrowing func readableMSRs(_ indices: [UInt32]) -> [UInt32] {
+    borrowing func readableMSRs(_ indices: [UInt32]) -> [UInt32] {
         var readable: [UInt32] = []
         var rest = indices[...]
         while !rest.isEmpty {

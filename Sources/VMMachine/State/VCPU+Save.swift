@@ -5,7 +5,7 @@ extension VCPU {
     /// Adds its state, but for what cannot change (`SavedProcessorModel`). It does not run, and the last exit was
     /// answered.
     borrowing func save(
-        into state: inout MachineState, _ index: Int, _ support: StateSupport, hasLocalAPIC: Bool
+        into state: inout MachineState, _ index: Int, _ support: StateSupport, hasLocalAPIC: Bool, _ msrs: [UInt32]
     ) throws(KVMError) {
         // Asking for it has the kernel take INIT and start-up messages that have come, which change all the rest.
         guard let mpState = try mpState() else {
@@ -41,7 +41,7 @@ extension VCPU {
             lapic.registers = try self.lapic()
             state.append(lapic, index)
         }
-        state.append(SavedMSRs(try msrs(support.msrs)), index)
+        state.append(SavedMSRs(try self.msrs(msrs)), index)
     }
 
     private borrowing func savedSpecialRegisters(

@@ -65,12 +65,10 @@ struct SavedProcessorModel: SavedPart {
     var cpuid: [CPUIDEntry] {
         stride(from: 0, to: leaves.count, by: 7).map { index in
             // `exchange` has bounded all of them.
-            let numbers = leaves[index..<(index + 7)].map { UInt32(truncatingIfNeeded: $0) }
+            func number(_ offset: Int) -> UInt32 { UInt32(truncatingIfNeeded: leaves[index + offset]) }
             var entry = CPUIDEntry()
-            entry.function = numbers[0]
-            entry.index = numbers[1]
-            entry.flags = numbers[2]
-            (entry.eax, entry.ebx, entry.ecx, entry.edx) = (numbers[3], numbers[4], numbers[5], numbers[6])
+            (entry.function, entry.index, entry.flags) = (number(0), number(1), number(2))
+            (entry.eax, entry.ebx, entry.ecx, entry.edx) = (number(3), number(4), number(5), number(6))
             return entry
         }
     }

@@ -30,14 +30,23 @@ struct ArrivingMachine: ~Copyable {
     /// - Returns: the machine, started.
     func run() throws(MigrationError) -> Machine {
         let others = try ExtraChannels(extra, memory, main.connection)
-        let restoreTime: Duration
+        let state: MachineState
+        let end: End
         do throws(MigrationError) {
-            restoreTime = try receiveAll(others)
+            (state, end) = try receiveAll(others)
         } catch {
             throw others.end(because: error)
         }
+        let arrived = MonotonicTime.now
+        // Before the state: restoring some of it writes to memory, as the guest's clocks do.
+        try compare(end.memory)
+        let compared = MonotonicTime.now
+        try restore(state)
+        let ready = Ready(
+            restoreNanoseconds: UInt64(clamping: (.now - compared).nanoseconds),
+            compareNanoseconds: UInt64(clamping: (compared - arrived).nanoseconds))
         migration.onStage(.restored)
-        try main.reply(Ready(restoreNanoseconds: UInt64(clamping: restoreTime.nanoseconds)))
+        try main.reply(ready)
         migration.onStage(.readySent)
         try waitForCommit()
         migration.onStage(.committed)
@@ -45,15 +54,11 @@ struct ArrivingMachine: ~Copyable {
     }
 
     /// Receives memory and state, on all channels.
-    /// - Returns: how long it took from the state's arrival.
-    private func receiveAll(_ others: ExtraChannels) throws(MigrationError) -> Duration {
+    private func receiveAll(_ others: ExtraChannels) throws(MigrationError) -> (MachineState, End) {
         let frame = try main.receiveMemory(into: memory) { migration.onStage(.round) }
         let state = try MigrationError.wrap(MigrationError.stream) { () throws(StreamError) in try frame.state() }
-        let began = MonotonicTime.now
-        try restore(state)
-        let end = try main.nextFrame()
-        try check(end, try others.join())
-        return .now - began
+        let last = try main.nextFrame()
+        return (state, try check(last, try others.join()))
     }
 
     private func restore(_ state: MachineState) throws(MigrationError) {
@@ -64,7 +69,7 @@ struct ArrivingMachine: ~Copyable {
     }
 
     /// Whether all has come, and as it was sent.
-    private func check(_ frame: Frame, _ others: [UInt64]) throws(MigrationError) {
+    private func check(_ frame: Frame, _ others: [UInt64]) throws(MigrationError) -> End {
         try MigrationError.wrap(MigrationError.stream) { () throws(StreamError) in
             let end: End = try frame.message()
             try frame.check(end.digests, against: [frame.precedingDigest] + others)
@@ -73,6 +78,20 @@ struct ArrivingMachine: ~Copyable {
             } catch {
                 throw frame.error(.memory(error))
             }
+            return end
+        }
+    }
+
+    /// Whether memory is what it is at the source.
+    /// - Parameter digests: the source's; none where it does not ask.
+    private func compare(_ digests: [UInt64]) throws(MigrationError) {
+        guard !digests.isEmpty else { return }
+        let own = try memory.digests()
+        guard digests.count == own.count else {
+            throw .refused(by: .destination, "\(digests.count) digests of memory came for \(own.count) blocks")
+        }
+        for (index, block) in memory.blocks.enumerated() where digests[index] != own[index] {
+            throw .memoryDiffers(block: block.name)
         }
     }
 

@@ -10,7 +10,7 @@ final class PopulatedPages {
     /// A page is in memory, or in swap space.
     private static let isThere: UInt64 = 1 << 63 | 1 << 62
     /// How many pages are looked at at a time.
-    static let limit = 4096
+    private static let limit = 4096
 
     /// Where the host does not tell, all pages count as touched.
     init() {
@@ -24,7 +24,7 @@ final class PopulatedPages {
 
     /// Calls `body` with each run of up to `limit` pages, and whether they were touched.
     /// - Parameter address: of the first page.
-    func forEachRun<Failure: Error>(
+    private func forEachRun<Failure: Error>(
         at address: UInt, pageCount: Int, _ body: (Range<Int>, _ isPopulated: Bool) throws(Failure) -> Void
     ) throws(Failure) {
         let first = off_t(address >> UInt(PageSize.size4K.shift)) * 8
@@ -41,5 +41,33 @@ final class PopulatedPages {
             start = end
         }
         if known < wanted { try body(known..<wanted, true) }
+    }
+
+    /// The same for pages of a block that are in one place, however many: `body` gets those that were touched.
+    func forEachTouchedRun<Failure: Error>(
+        of run: PageRun, at pointer: UnsafeRawPointer, _ body: (PageRun, UnsafeRawPointer) throws(Failure) -> Void
+    ) throws(Failure) {
+        try forEachRun(of: run, at: pointer) { (run, pointer, isPopulated) throws(Failure) in
+            if isPopulated { try body(run, pointer) }
+        }
+    }
+
+    /// The same, with all of them.
+    func forEachRun<Failure: Error>(
+        of run: PageRun, at pointer: UnsafeRawPointer,
+        _ body: (PageRun, UnsafeRawPointer, _ isPopulated: Bool) throws(Failure) -> Void
+    ) throws(Failure) {
+        var first = run.pages.lowerBound
+        while first < run.pages.upperBound {
+            let end = min(run.pages.upperBound, first + UInt64(Self.limit))
+            let base = pointer + Int((first - run.pages.lowerBound) << PageSize.size4K.shift)
+            try forEachRun(at: UInt(bitPattern: base), pageCount: Int(end - first)) {
+                (pages, isPopulated) throws(Failure) in
+                let part = PageRun(
+                    block: run.block, pages: (first + UInt64(pages.lowerBound))..<(first + UInt64(pages.upperBound)))
+                try body(part, base + Int(UInt64(pages.lowerBound) << PageSize.size4K.shift), isPopulated)
+            }
+            first = end
+        }
     }
 }

@@ -19,6 +19,23 @@ public struct RAMBlock: Hashable, Sendable {
     public var byteCount: UInt64 { pageCount << PageSize.size4K.shift }
 }
 
+extension [RAMBlock] {
+    /// The memory of backings, each under a name that no other has.
+    init(_ backings: some Sequence<(name: String, byteCount: UInt64)>) {
+        self = []
+        var names: Set<String> = []
+        for backing in backings {
+            var name = backing.name
+            var number = 1
+            while !names.insert(name).inserted {
+                number += 1
+                name = "\(backing.name) #\(number)"
+            }
+            append(RAMBlock(name: name, pageCount: backing.byteCount >> PageSize.size4K.shift))
+        }
+    }
+}
+
 /// Pages of a block that follow one another.
 public struct PageRun: Hashable, Sendable {
     /// Which block, by its place in the list of blocks.

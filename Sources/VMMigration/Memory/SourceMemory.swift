@@ -42,6 +42,9 @@ final class SourceMemory: Sendable {
 
     var pageCount: UInt64 { blocks.reduce(0) { $0 + $1.pageCount } }
 
+    /// Of what each block contains: see `MemoryDigest`. Nobody may run the guest meanwhile.
+    func digests() throws(MigrationError) -> [UInt64] { try MemoryDigest.of(contents) }
+
     /// Whether a block's pages are its own, and not a file's.
     func isAnonymous(_ block: Int) -> Bool { contents[block].backing.memory == .anonymous }
 

@@ -1,4 +1,5 @@
 import CTryCopy
+import Glibc
 import VMAddressSpace
 import VMDirtyBitmap
 import VMMachine
@@ -25,15 +26,40 @@ final class TargetMemory: Sendable {
         }
     }
 
+    /// Of what each block contains: see `MemoryDigest`. The machine's regions have to be as they were made.
+    func digests() throws(MigrationError) -> [UInt64] { try MemoryDigest.of(contents) }
+
+    /// Fewer pages are provided one by one, as they are written.
+    private static let fewPages = 8
+
     /// Puts the pages of a chunk in place.
     func place(_ chunk: MemoryChunk) throws(MigrationError) {
         try chunk.forEachRun { (run, bytes) throws(MigrationError) in
             if let bytes {
+                if run.pages.count >= Self.fewPages, !received.containsAny(of: run) { try provide(run) }
                 try place(run, bytes)
             } else if received.containsAny(of: run) {
                 try clear(run)
             }
             received.mark(run)
+        }
+    }
+
+    /// Fills pages with what a snapshot has.
+    func read(_ run: PageRun, from snapshot: Snapshot) throws(MigrationError) {
+        try forEachPlace(of: run) { (pointer, offset, count) throws(MigrationError) in
+            let first = run.pages.lowerBound + UInt64(offset) >> PageSize.size4K.shift
+            let part = PageRun(block: run.block, pages: first..<(first + UInt64(count) >> PageSize.size4K.shift))
+            try MigrationError.wrap(MigrationError.snapshot) { () throws(SnapshotError) in
+                try snapshot.read(part, into: UnsafeMutableRawBufferPointer(start: pointer, count: count))
+            }
+        }
+    }
+
+    /// Has the kernel provide pages in one call, where it can: that takes little more than half as long.
+    private func provide(_ run: PageRun) throws(MigrationError) {
+        try forEachPlace(of: run) { (pointer, _, count) throws(MigrationError) in
+            _ = madvise(pointer, count, MADV_POPULATE_WRITE)
         }
     }
 
@@ -44,7 +70,7 @@ final class TargetMemory: Sendable {
         }
     }
 
-    private func clear(_ run: PageRun) throws(MigrationError) {
+    func clear(_ run: PageRun) throws(MigrationError) {
         try forEachPlace(of: run) { (pointer, _, count) throws(MigrationError) in
             try check(ctrycopy_fill(pointer, 0, count), run)
         }

@@ -12,6 +12,9 @@ public struct MigrationParameters: Hashable, Sendable {
     public var cpuThrottleIncrement: Int
     /// How much at most.
     public var maxCPUThrottle: Int
+    /// Whether both sides compare digests of all memory at the switch-over, while the guest stands still: it does not move if
+    /// they differ. The comparison is part of the downtime, and not of the downtime limit.
+    public var verifiesMemory: Bool
     /// How many connections memory goes over (`multifd-channels`).
     public var channels: Int
     /// How long a peer may move no byte before it is given up.
@@ -23,8 +26,10 @@ public struct MigrationParameters: Hashable, Sendable {
 
     public init(
         downtimeLimit: Duration = .milliseconds(300), maxBandwidth: UInt64? = nil, autoConverge: Bool = false,
-        cpuThrottleInitial: Int = 20, cpuThrottleIncrement: Int = 10, maxCPUThrottle: Int = 99, channels: Int = 1,
-        stallTimeout: Duration = .seconds(10), connectTimeout: Duration = .seconds(10), backend: IOBackend = .auto
+        cpuThrottleInitial: Int = 20, cpuThrottleIncrement: Int = 10, maxCPUThrottle: Int = 99,
+        verifiesMemory: Bool = false,
+        channels: Int = 1, stallTimeout: Duration = .seconds(10), connectTimeout: Duration = .seconds(10),
+        backend: IOBackend = .auto
     ) {
         self.downtimeLimit = downtimeLimit
         self.maxBandwidth = maxBandwidth
@@ -32,6 +37,7 @@ public struct MigrationParameters: Hashable, Sendable {
         self.cpuThrottleInitial = cpuThrottleInitial
         self.cpuThrottleIncrement = cpuThrottleIncrement
         self.maxCPUThrottle = maxCPUThrottle
+        self.verifiesMemory = verifiesMemory
         self.channels = channels
         self.stallTimeout = stallTimeout
         self.connectTimeout = connectTimeout

@@ -24,6 +24,8 @@ public enum MigrationStatus: String, Hashable, Sendable, CaseIterable {
 public struct MigrationRound: Hashable, Sendable {
     /// From 0.
     public var number = 0
+    /// Whether the guest stood still meanwhile, so that nothing is left after it.
+    public var isLast = false
     /// How many pages were to be sent.
     public var dirtyPages: UInt64 = 0
     public var sent = PageCounts()
@@ -52,13 +54,20 @@ public struct DowntimeStage: Hashable, Sendable {
         case harvest = "read the dirty log"
         case memory = "send the last pages"
         case saveState = "save the state"
+        /// On both sides, one after the other.
+        case compareMemory = "compare the memory"
         case sendState = "send the state"
         case restore = "restore the state"
         case handOver = "hand over"
     }
 
     public let name: Name
-    public let duration: Duration
+    public internal(set) var duration: Duration
+
+    public init(name: Name, duration: Duration) {
+        self.name = name
+        self.duration = duration
+    }
 }
 
 /// How far a migration is, at one moment.

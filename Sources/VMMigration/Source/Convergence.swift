@@ -4,7 +4,7 @@ import VMHost
 struct Convergence {
     /// What to do next.
     enum Step: Hashable {
-        /// What is left takes no longer than the downtime limit.
+        /// What is left takes no longer than the downtime limit, and a further round would not make it much less.
         case switchOver
         case anotherRound
         /// As `anotherRound`, with the guest's processors kept out for so many per cent of the time.
@@ -17,6 +17,8 @@ struct Convergence {
     private(set) var throttlePercent = 0
     /// How often in a row a round left as much as it found.
     private var fruitlessRounds = 0
+    /// How many rounds there were beyond what the downtime limit asks for.
+    private var extraRounds = 0
 
     /// Rounds of fewer bytes say little about how fast bytes go.
     private static let tellingBytes: UInt64 = 1 << 20
@@ -24,6 +26,11 @@ struct Convergence {
     private static let progress = 0.9
     /// So many rounds without progress before the guest is slowed down.
     private static let patience = 2
+    /// The limit is what is allowed, not what is aimed at: as long as rounds leave less than this of what they found, they go on.
+    private static let worthwhile = 0.7
+    /// But only so many, and not for less than this.
+    private static let extraRoundLimit = 6
+    private static let negligibleDowntime = Duration.milliseconds(2)
 
     init(_ parameters: MigrationParameters) {
         self.parameters = parameters
@@ -41,7 +48,14 @@ struct Convergence {
     mutating func next(sent: UInt64, in duration: Duration, found: UInt64, pending: UInt64) -> Step {
         measure(sent, duration)
         guard let expected = expectedDowntime(pending) else { return pending == 0 ? .switchOver : .anotherRound }
-        if expected <= parameters.downtimeLimit { return .switchOver }
+        if expected <= parameters.downtimeLimit {
+            let isWorthwhile = Double(pending) < Double(found) * Self.worthwhile
+            guard expected > Self.negligibleDowntime, isWorthwhile, extraRounds < Self.extraRoundLimit else {
+                return .switchOver
+            }
+            extraRounds += 1
+            return .anotherRound
+        }
         fruitlessRounds = Double(pending) < Double(found) * Self.progress ? 0 : fruitlessRounds + 1
         guard parameters.autoConverge, fruitlessRounds >= Self.patience else { return .anotherRound }
         fruitlessRounds = 0

@@ -21,26 +21,12 @@ struct FirstCopy {
             try sendZeros(PageRun(block: run.block, pages: next..<place.pages.lowerBound))
             next = place.pages.upperBound
             guard memory.isAnonymous(place.block) else { return try sendPages(place, pointer) }
-            try sendPopulated(place, pointer)
+            // Pages that were never touched are not read: that would provide them.
+            try populated.forEachRun(of: place, at: pointer) { (run, pointer, isPopulated) throws(MigrationError) in
+                if isPopulated { try sendPages(run, pointer) } else { try sendZeros(run) }
+            }
         }
         try sendZeros(PageRun(block: run.block, pages: next..<run.pages.upperBound))
-    }
-
-    /// Pages that were never touched are not read: that would provide them.
-    private func sendPopulated(_ place: PageRun, _ pointer: UnsafeRawPointer) throws(MigrationError) {
-        var first = place.pages.lowerBound
-        while first < place.pages.upperBound {
-            let end = min(place.pages.upperBound, first + UInt64(PopulatedPages.limit))
-            let base = pointer + Int((first - place.pages.lowerBound) << PageSize.size4K.shift)
-            try populated.forEachRun(at: UInt(bitPattern: base), pageCount: Int(end - first)) {
-                (pages, isPopulated) throws(MigrationError) in
-                let run = PageRun(
-                    block: place.block, pages: (first + UInt64(pages.lowerBound))..<(first + UInt64(pages.upperBound)))
-                guard isPopulated else { return try sendZeros(run) }
-                try sendPages(run, base + Int(UInt64(pages.lowerBound) << PageSize.size4K.shift))
-            }
-            first = end
-        }
     }
 
     private func sendPages(_ run: PageRun, _ pointer: UnsafeRawPointer) throws(MigrationError) {

@@ -144,7 +144,7 @@ struct PreCopy: ~Copyable {
     private mutating func switchOver(after round: Int) throws(MigrationError) {
         throttle?.end()
         link.liftLimit()
-        let switchOver = SwitchOver(migration, link)
+        let switchOver = SwitchOver(migration, memory, link)
         try switchOver.stopProcessors()
         migration.onStage(.stopped)
         do throws(MigrationError) {

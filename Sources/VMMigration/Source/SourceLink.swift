@@ -98,13 +98,14 @@ final class SourceLink: Sendable {
     }
 
     /// Ends the memory: all channels say what they have sent, the main one for all of them.
-    func sendEnd() throws(MigrationError) {
+    /// - Parameter memory: digests of what blocks contain, where they are to be compared.
+    func sendEnd(memory: [UInt64]) throws(MigrationError) {
         var digests: [UInt64] = []
         for channel in extra.withLock(\.self) {
             try channel.send(End(digests: [channel.digest], sent: channel.counts))
             digests.append(channel.digest)
         }
-        try main.send(End(digests: [main.digest] + digests, sent: main.counts))
+        try main.send(End(digests: [main.digest] + digests, sent: main.counts, memory: memory))
     }
 
     /// Tells the other side that nothing comes of it, where it can be told.

@@ -5,13 +5,15 @@ import VMState
 /// The end of a migration: the guest stands still, the rest of it is sent, and it is the destination's.
 final class SwitchOver {
     private let migration: OutgoingMigration
+    private let memory: SourceMemory
     private let link: SourceLink
     private let began = MonotonicTime.now
     private var stages: [DowntimeStage] = []
     private let bytesBefore: UInt64
 
-    init(_ migration: OutgoingMigration, _ link: SourceLink) {
+    init(_ migration: OutgoingMigration, _ memory: SourceMemory, _ link: SourceLink) {
         self.migration = migration
+        self.memory = memory
         self.link = link
         bytesBefore = migration.counters.value.bytes
         migration.record.enter(.device)
@@ -35,6 +37,7 @@ final class SwitchOver {
     ) throws(MigrationError) {
         var round = MigrationRound()
         round.number = number
+        round.isLast = true
         round.dirtyPages = pages
         migration.record.begin(round)
         let before = migration.counters.value
@@ -52,13 +55,18 @@ final class SwitchOver {
             }.encoded
         }
         let main = link.main
+        var digests: [UInt64] = []
+        if migration.parameters.verifiesMemory {
+            try stage(.compareMemory) { () throws(MigrationError) in digests = try memory.digests() }
+        }
         try stage(.sendState) { () throws(MigrationError) in
             try main.send(.state, encoded: state)
-            try link.sendEnd()
+            try link.sendEnd(memory: digests)
         }
         migration.onStage(.stateSent)
         if link.isAnswered {
-            let _: Ready = try stage(.restore) { () throws(MigrationError) in try main.receive() }
+            let ready: Ready = try stage(.restore) { () throws(MigrationError) in try main.receive() }
+            countAsComparing(ready)
             migration.onStage(.ready)
             try migration.record.enterHandOver()
             try stage(.handOver) { () throws(MigrationError) in try commit() }
@@ -74,6 +82,18 @@ final class SwitchOver {
         migration.machine.handOver()
         migration.record.complete(
             downtime: .now - began, stages: stages, bytes: migration.counters.value.bytes - bytesBefore)
+    }
+
+    /// Moves the time for which the destination compared memory, and this side waited for it, to the stage that it belongs to.
+    private func countAsComparing(_ ready: Ready) {
+        guard let wait = stages.firstIndex(where: { $0.name == .restore }),
+            let comparison = stages.firstIndex(where: { $0.name == .compareMemory })
+        else { return }
+        let restoring = min(.nanoseconds(Int64(clamping: ready.restoreNanoseconds)), stages[wait].duration)
+        // It may have begun before this side had sent everything.
+        let time = min(.nanoseconds(Int64(clamping: ready.compareNanoseconds)), stages[wait].duration - restoring)
+        stages[wait].duration -= time
+        stages[comparison].duration += time
     }
 
     /// Gives the guest away, and waits until it is known to run.

@@ -18,12 +18,19 @@ extension RegionManager {
         }
     }
 
+    /// What regions have memory of, in the order in which `definitions` name it: that of another manager which was made of them is
+    /// the same.
+    public var usedBackings: [RegionBacking] {
+        var seen: Set<ObjectIdentifier> = []
+        return definitions.flatMap { $0.memory.map(\.backing) }.filter { seen.insert(ObjectIdentifier($0)).inserted }
+    }
+
     /// What the guest sees, ascending, with where that is in its backing.
     public var visibleMemory: [(range: MemoryRange, backing: RegionBacking, backingOffset: UInt64)] {
         inForce.map { ($0.range, $0.backing, $0.memory.backingOffset) }
     }
 
-    /// Where the contents of all backings are, to be read.
+    /// Where the contents of all backings are, to be read; in the order of `usedBackings`.
     /// - Throws: `contents`.
     public func contents() throws(RegionManagerError) -> [BackingContents] {
         try contents { (backing, hidden) throws(HostMemoryError) in
@@ -69,7 +76,7 @@ extension RegionManager {
     ) throws(RegionManagerError) -> [BackingContents] {
         let visible = inForce
         var contents: [BackingContents] = []
-        for backing in backings.all {
+        for backing in usedBackings {
             do throws(HostMemoryError) {
                 var extents: [BackingContents.Extent] = []
                 for piece in visible where piece.backing === backing {

@@ -24,7 +24,20 @@ struct ConvergenceTests {
         arguments: zip([30, 31, 0, 100], [Convergence.Step.switchOver, .anotherRound, .switchOver, .anotherRound]))
     func limit(_ pending: UInt64, _ step: Convergence.Step) {
         let parameters = MigrationParameters(downtimeLimit: .milliseconds(300))
-        #expect(steps(parameters, [Round(sent: 100, found: 1000, pending: pending)]) == [step])
+        #expect(steps(parameters, [Round(sent: 100, found: pending, pending: pending)]) == [step])
+    }
+
+    @Test("Below the limit, rounds go on as long as they are worth their time, and no longer")
+    func extraRounds() {
+        let parameters = MigrationParameters(downtimeLimit: .seconds(1))
+        func rounds(_ pending: [UInt64]) -> [Round] {
+            zip([100] + pending, pending).map { Round(sent: 100, found: $0, pending: $1) }
+        }
+        #expect(steps(parameters, rounds([50, 20, 10, 0])) == [.anotherRound, .anotherRound, .anotherRound, .switchOver])
+        // It left too much.
+        #expect(steps(parameters, rounds([50, 45])) == [.anotherRound, .switchOver])
+        let many = [Round](repeating: Round(sent: 100, found: 100, pending: 50), count: 7)
+        #expect(steps(parameters, many) == [Convergence.Step](repeating: .anotherRound, count: 6) + [.switchOver])
     }
 
     @Test("Without the wish to, the guest is never slowed down, and goes on for ever")

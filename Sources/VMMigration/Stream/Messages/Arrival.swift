@@ -4,9 +4,12 @@ import VMState
 public struct Ready: StreamMessage {
     /// What restoring the state took.
     public var restoreNanoseconds: UInt64
+    /// What comparing the memory took before that.
+    public var compareNanoseconds: UInt64
 
-    public init(restoreNanoseconds: UInt64) {
+    public init(restoreNanoseconds: UInt64, compareNanoseconds: UInt64 = 0) {
         self.restoreNanoseconds = restoreNanoseconds
+        self.compareNanoseconds = compareNanoseconds
     }
 
     public static let frameType = FrameType.ready
@@ -19,6 +22,7 @@ public struct Ready: StreamMessage {
 
     public mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
         try archive.number("restore nanoseconds", &restoreNanoseconds)
+        try archive.number("compare nanoseconds", &compareNanoseconds)
     }
 }
 

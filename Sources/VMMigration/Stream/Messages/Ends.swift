@@ -9,11 +9,16 @@ public struct End: StreamMessage {
     public var sent: PageCounts
     /// Whether pages follow when the machine runs at the destination.
     public var isPostCopy: Bool
+    /// What each block of memory contains, for the destination to compare; empty where it need not. Of the main channel alone.
+    /// A block's is the XXH3-64 of its last page of 4 KiB, seeded with that of the page before, and so on to the first, whose
+    /// seed is 0.
+    public var memory: [UInt64]
 
-    public init(digests: [UInt64], sent: PageCounts, isPostCopy: Bool = false) {
+    public init(digests: [UInt64], sent: PageCounts, isPostCopy: Bool = false, memory: [UInt64] = []) {
         self.digests = digests
         self.sent = sent
         self.isPostCopy = isPostCopy
+        self.memory = memory
     }
 
     public static let frameType = FrameType.end
@@ -28,7 +33,11 @@ public struct End: StreamMessage {
         try archive.numbers("digests", &digests, count: 1...Hello.channelLimit)
         try sent.exchange(with: &archive)
         try archive.flag("is post-copy", &isPostCopy)
+        try archive.numbers("memory", &memory, count: 0...Self.blockLimit)
     }
+
+    /// More than there can be in a frame of the type.
+    private static let blockLimit = Int(UInt16.max)
 }
 
 /// Post-copy has sent all pages.

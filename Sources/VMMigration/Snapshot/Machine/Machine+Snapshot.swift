@@ -1,0 +1,114 @@
+import SystemPackage
+import VMAddressSpace
+import VMDevices
+import VMMachine
+import VMMemory
+import VMRegions
+import VMState
+
+extension Machine {
+    /// Makes a machine of a snapshot, ready to go on where that was taken.
+    ///
+    /// Memory is mapped from the snapshot's file, privately: pages are read as they are touched, so that the cost does not grow
+    /// with their number, and machines of one snapshot share those that none of them writes. Of a chain of files, the pages of the
+    /// differential ones are read at once, and compared with their hashes. Memory that can be at several places at once is read at
+    /// once, too.
+    ///
+    /// - Parameters: as of `init(restoring:)`.
+    /// - Throws: `MigrationError`: `machine`, `snapshot`, `regions`, `host`.
+    public static func restore(
+        _ snapshot: Snapshot, _ options: MachineConfiguration.Restoring = .init(), console: any ConsoleOutput,
+        onInputSpace: @escaping @Sendable () -> Void = {}
+    ) throws(MigrationError) -> Machine {
+        let mapped = try MappedSnapshot(snapshot)
+        // Blocks are in the order of the backings.
+        var block = 0
+        let machine = try MigrationError.wrap(MigrationError.machine) { () throws(MachineError) in
+            try Machine(restoring: snapshot.state, options, console: console, onInputSpace: onInputSpace) {
+                (saved) throws(RegionBackingError) in
+                defer { block += 1 }
+                return try mapped.backing(saved, block)
+            }
+        }
+        try mapped.fill(machine)
+        try MigrationError.wrap(MigrationError.machine) { () throws(MachineError) in
+            try machine.restoreState(snapshot.state)
+        }
+        return machine
+    }
+}
+
+/// The memory of a snapshot as what regions' memory comes from.
+private struct MappedSnapshot {
+    private let snapshot: Snapshot
+    /// The full snapshot at the end of the chain, where there is one.
+    private let base: Snapshot
+    private let file: SharedMemoryFile
+
+    init(_ snapshot: Snapshot) throws(MigrationError) {
+        let base = try MigrationError.wrap(MigrationError.snapshot) { () throws(SnapshotError) in try snapshot.base() }
+        let descriptor: FileDescriptor
+        do {
+            descriptor = try base.files[0].descriptor.duplicate()
+        } catch {
+            throw .snapshot(SnapshotError(.open, base.path, error as? Errno ?? .badFileDescriptor))
+        }
+        file = SharedMemoryFile(
+            try MigrationError.wrap(MigrationError.host) { () throws(HostMemoryError) in
+                try MemoryFile(adopting: descriptor, name: "\(base.path)")
+            })
+        self.snapshot = snapshot
+        self.base = base
+    }
+
+    func backing(_ saved: SavedBacking, _ block: Int) throws(RegionBackingError) -> RegionBacking {
+        // Pages that can be at several places are not private to one of them.
+        guard !saved.isShareable, base.blocks.indices.contains(block), base.blocks[block].byteCount == saved.byteCount
+        else { return try RegionBacking(empty: saved) }
+        return try RegionBacking(
+            saved.name, .file(file, .copyOnWrite), fileOffset: base.files[0].bases[block], byteCount: saved.byteCount)
+    }
+
+    /// Reads what is not as in the mapped file.
+    func fill(_ machine: Machine) throws(MigrationError) {
+        let shareable = try shareableBlocks(machine)
+        guard snapshot.files.count > 1 || !shareable.isEmpty else { return }
+        let memory = try TargetMemory(machine)
+        for block in memory.blocks.indices where snapshot.files.count > 1 || shareable.contains(block) {
+            for piece in snapshot.pieces(ofBlock: block) {
+                let run = PageRun(block: block, pages: piece.pages)
+                switch piece.source {
+                case .data(let file, _) where file < snapshot.files.count - 1 || shareable.contains(block):
+                    try memory.read(run, from: snapshot)
+                case .zero where !shareable.contains(block):
+                    // Where the mapped file has data, a later one has zeros.
+                    for below in base.pieces(PageRun(block: block, pages: run.pages)) where below.source != .zero {
+                        try memory.clear(PageRun(block: block, pages: below.pages))
+                    }
+                default: break
+                }
+            }
+        }
+        try MigrationError.wrap(MigrationError.regions) { () throws(RegionManagerError) in
+            try machine.regions.withTurn { manager throws(RegionManagerError) in try manager.endFilling() }
+        }
+    }
+}
+
+extension MappedSnapshot {
+    private func shareableBlocks(_ machine: Machine) throws(MigrationError) -> Set<Int> {
+        try MigrationError.wrap(MigrationError.regions) { () throws(RegionManagerError) in
+            try machine.regions.withTurn { manager throws(RegionManagerError) in
+                Set(manager.usedBackings.enumerated().lazy.filter(\.element.isShareable).map(\.offset))
+            }
+        }
+    }
+}
+
+extension Snapshot {
+    /// The full snapshot that it is built on, in the end.
+    fileprivate func base() throws(SnapshotError) -> Snapshot {
+        guard let last = files.last, files.count > 1 else { return self }
+        return try Snapshot(path: last.path)
+    }
+}
