@@ -48,12 +48,13 @@ struct HandOverTests {
 
     @Test(
         "A destination that stalls before it has everything loses the guest, and one that stalls later keeps it",
-        arguments: DestinationStage.allCases, [Hop.Transport.unix, .tcp])
+        arguments: DestinationStage.allCases.map { ($0, Hop.Transport.unix) } + [(.restored, .tcp), (.readySent, .tcp)])
     func destinationStalls(_ stage: DestinationStage, _ transport: Hop.Transport) throws {
         let guest = try smallDirtyGuest()
         var hop = Hop(transport: transport)
-        hop.parameters.stallTimeout = .milliseconds(200)
-        hop.onDestination = { reached, _ in if reached == stage { usleep(600_000) } }
+        hop.parameters.stallTimeout = .seconds(1)
+        hop.destinationStallTimeout = .seconds(20)
+        hop.onDestination = { [ended = hop.ended] reached, _ in if reached == stage { ended.waitForSource() } }
         let ends = try hop.make(guest)
         switch stage {
         case .hello, .accepted, .round, .restored: #expect(ends.source != nil && ends.arrived == nil && !ends.isInDoubt)
@@ -63,83 +64,27 @@ struct HandOverTests {
     }
 
     @Test(
-        "A source that stalls is given up, unless it may have given the guest away", arguments: SourceStage.allCases)
+        "A source that stalls before it has sent everything is given up",
+        arguments: [SourceStage.connected, .accepted, .roundEnd, .stopped, .memorySent])
     func sourceStalls(_ stage: SourceStage) throws {
         let guest = try smallDirtyGuest()
         var hop = Hop()
-        hop.parameters.stallTimeout = .milliseconds(200)
-        hop.onSource = { reached, _ in if reached == stage { usleep(600_000) } }
+        hop.destinationStallTimeout = .milliseconds(300)
+        hop.onSource = { [ended = hop.ended] reached, _ in if reached == stage { ended.waitForDestination() } }
         let ends = try hop.make(guest)
-        switch stage {
-        case .connected, .accepted, .roundEnd, .stopped, .memorySent: #expect(ends.source != nil)
-        case .setup, .stateSent, .ready, .committed: #expect(ends.source == nil)
-        }
+        #expect(ends.source != nil && ends.arrived == nil)
         ends.owner(guest).expectGoodEnd("\(stage), \(String(describing: ends.source))")
     }
 
-    static let points: [Relay.Point] = {
-        let types: [FrameType] = [
-            .hello, .description, .memory, .roundEnd, .state, .end, .commit, .accepted, .roundDone, .ready, .running,
-        ]
-        return types.flatMap { type in
-            Relay.Point.Place.allCases.map { Relay.Point(type: type, place: $0) }
-        } + [Relay.Point(type: .memory, place: .lastByte, number: 2), Relay.Point(type: .roundEnd, number: 1)]
-    }()
-
-    @Test("Whatever happens to a frame, one side has the guest, or is in doubt", arguments: points)
-    func frames(_ point: Relay.Point) throws {
-        for fault in Relay.Fault.allCases where fault.isSensible(at: point) {
-            let guest = try smallDirtyGuest()
-            let context: Comment = "\(fault) at \(point.place) of \(point.type)"
-            var hop = Hop()
-            hop.parameters.stallTimeout = .milliseconds(fault == .silence ? 500 : 5_000)
-            let folder = try TemporaryFolder()
-            let target = folder.path("socket")
-            let relay = try Relay(fault, at: point, to: target)
-            let ends = try hop.make(
-                guest, at: MigrationURI("unix:" + target), to: MigrationURI("unix:" + relay.path))
-            relay.end()
-            #expect(relay.hasStruck, context)
-            #expect(!ends.isInDoubt || point.canLeaveDoubt, context)
-            if ends.isInDoubt, ends.arrived == nil {
-                // Nobody can know that here, but its user, who lets the source's machine go on.
-                #expect(ends.destination != nil && guest.machine.resume(), context)
-                guest.expectGoodEnd(context)
-            } else {
-                ends.owner(guest).expectGoodEnd(context)
-            }
-        }
+    @Test(
+        "A source that may take its time has it", arguments: [SourceStage.setup, .stateSent, .ready, .committed])
+    func sourceTakesTime(_ stage: SourceStage) throws {
+        let guest = try smallDirtyGuest()
+        var hop = Hop()
+        hop.destinationStallTimeout = .seconds(1)
+        hop.onSource = { reached, _ in if reached == stage { usleep(1_300_000) } }
+        let ends = try hop.make(guest)
+        #expect(ends.source == nil)
+        ends.owner(guest).expectGoodEnd("\(stage), \(String(describing: ends.source))")
     }
-}
-
-extension Relay.Fault {
-    /// Whether something comes of it that others do not show.
-    fileprivate func isSensible(at point: Relay.Point) -> Bool {
-        switch self {
-        case .cut: true
-        case .flip: point.place != .after
-        case .silence: point.place == .firstByte || point.place == .after
-        }
-    }
-}
-
-extension Relay.Point {
-    /// Whether the source's word, or the answer to it, can be lost to what happens there.
-    fileprivate var canLeaveDoubt: Bool {
-        switch type {
-        case .commit, .running: true
-        case .end, .ready: place == .after
-        default: false
-        }
-    }
-}
-
-/// A guest that writes and checks all the time, in a machine of little memory.
-func smallDirtyGuest(_ change: (inout MachineConfiguration) throws -> Void = { _ in }) throws -> LiveMachine {
-    let guest = try LiveMachine("dirty", ["--base", "2M", "--set", "512K", "--rate", "40M"]) {
-        $0.memory = ByteSize(bytes: 4 << 20)
-        try change(&$0)
-    }
-    #expect(guest.waitForLines(2), "\(guest.console.text)")
-    return guest
 }

@@ -31,17 +31,12 @@ struct ArrivingMachine: ~Copyable {
     func run() throws(MigrationError) -> Machine {
         let others = try ExtraChannels(extra, memory, main.connection)
         let state: MachineState
-        let last: Frame
+        let end: End
         do throws(MigrationError) {
-            let frame = try main.receiveMemory(into: memory) { migration.onStage(.round) }
-            state = try MigrationError.wrap(MigrationError.stream) { () throws(StreamError) in try frame.state() }
-            last = try main.nextFrame()
+            (state, end) = try receiveAll(others)
         } catch {
-            others.cancel()
-            throw others.join() ?? error
+            throw others.end(because: error)
         }
-        if let error = others.join() { throw error }
-        let end = try check(last, others.digests)
         let arrived = MonotonicTime.now
         // Before the state: restoring some of it writes to memory, as the guest's clocks do.
         try compare(end.memory)
@@ -56,6 +51,14 @@ struct ArrivingMachine: ~Copyable {
         try waitForCommit()
         migration.onStage(.committed)
         return try start()
+    }
+
+    /// Receives memory and state, on all channels.
+    private func receiveAll(_ others: ExtraChannels) throws(MigrationError) -> (MachineState, End) {
+        let frame = try main.receiveMemory(into: memory) { migration.onStage(.round) }
+        let state = try MigrationError.wrap(MigrationError.stream) { () throws(StreamError) in try frame.state() }
+        let last = try main.nextFrame()
+        return (state, try check(last, try others.join()))
     }
 
     private func restore(_ state: MachineState) throws(MigrationError) {
@@ -132,16 +135,14 @@ private final class ExtraChannels: Sendable {
                         let digest = try Self.receive(channel, memory)
                         state.withLock { $0.digests[channel.index] = digest }
                     } catch {
-                        state.withLock { if $0.failure == nil { $0.failure = error } }
-                        // The main channel has nothing to wait for any more.
-                        main.cancel()
+                        note(error)
+                        // The main channel has nothing to wait for any more, but may say why.
+                        main.endReceiving()
                     }
                 }
                 state.withLock { $0.threads.append(thread) }
             } catch {
-                cancel()
-                _ = join()
-                throw .thread(error)
+                throw end(because: .thread(error))
             }
         }
     }
@@ -158,24 +159,35 @@ private final class ExtraChannels: Sendable {
         }
     }
 
-    func cancel() {
-        for channel in channels { channel.connection.cancel() }
+    private func note(_ error: MigrationError) {
+        state.withLock { if $0.failure == nil { $0.failure = error } }
     }
 
-    /// Waits for all of them.
-    /// - Returns: why the first failed.
-    func join() -> MigrationError? {
+    /// Ends them, for an error of the main channel.
+    /// - Returns: why it all failed: what happened first.
+    func end(because error: MigrationError) -> MigrationError {
+        note(error)
+        for channel in channels { channel.connection.endReceiving() }
+        joinThreads()
+        return state.withLock(\.failure) ?? error
+    }
+
+    /// Waits until all has come.
+    /// - Returns: the digests, by channel.
+    func join() throws(MigrationError) -> [UInt64] {
+        joinThreads()
+        return try state.withLock { (state) throws(MigrationError) in
+            if let failure = state.failure { throw failure }
+            return channels.map { state.digests[$0.index] ?? 0 }
+        }
+    }
+
+    private func joinThreads() {
         let threads = state.withLock { state in
             defer { state.threads = [] }
             return state.threads
         }
         for thread in threads { pthread_join(thread, nil) }
-        return state.withLock(\.failure)
-    }
-
-    /// By channel.
-    var digests: [UInt64] {
-        state.withLock { state in channels.map { state.digests[$0.index] ?? 0 } }
     }
 }
 

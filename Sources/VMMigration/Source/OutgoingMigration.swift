@@ -22,7 +22,8 @@ import VMState
 /// and the source keeps the guest still and its state: `inDoubt`. A connection that ends proves nothing, as whoever relays it
 /// may have ended it.
 ///
-/// A file cannot answer: what is in it is whole before it gets its name, and the machine ends then.
+/// A file cannot answer: what is in it is whole before it gets its name, and the machine ends then. Nor can a pipe: the guest is
+/// lost where whoever reads it fails.
 ///
 /// Threads: `run()` blocks the calling thread, and is called once; the rest any thread may call at any time.
 public final class OutgoingMigration: Sendable {

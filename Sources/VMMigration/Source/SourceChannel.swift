@@ -164,11 +164,15 @@ final class SourceChannel: @unchecked Sendable {
         do throws(StreamFailure<TransportError>) {
             try body(self)
         } catch {
-            if case .link(.lost) = error, connection.canReceive, let reason = lastWords() {
-                throw .refused(by: .destination, reason)
-            }
-            throw MigrationError(error)
+            throw explained(MigrationError(error))
         }
+    }
+
+    /// An error, or what the other side has said before that it explains.
+    func explained(_ error: MigrationError) -> MigrationError {
+        guard case .transport(let failure) = error, failure.isPeerGone, connection.canReceive, let reason = lastWords()
+        else { return error }
+        return .refused(by: .destination, reason)
     }
 
     private func lastWords() -> String? {

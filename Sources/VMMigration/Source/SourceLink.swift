@@ -84,7 +84,12 @@ final class SourceLink: Sendable {
             try channel.endRound(number, since: before, isLast: isLast)
         }
         // Afterwards, as all of them are under way then.
-        if isAnswered { for channel in channels { try channel.waitForRound(number) } }
+        guard isAnswered else { return }
+        do throws(MigrationError) {
+            for channel in channels { try channel.waitForRound(number) }
+        } catch {
+            throw main.explained(error)
+        }
     }
 
     /// Lets all bytes go as fast as they can.
@@ -134,7 +139,7 @@ final class SourceLink: Sendable {
         }
         do throws(MigrationError) { try body(main) } catch { shared.note(error) }
         for thread in threads { pthread_join(thread, nil) }
-        if let error = shared.error { throw error }
+        if let error = shared.error { throw main.explained(error) }
     }
 }
 

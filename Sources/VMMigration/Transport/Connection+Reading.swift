@@ -1,3 +1,4 @@
+import Glibc
 import VMHost
 
 extension Connection {
@@ -23,5 +24,11 @@ extension Connection {
                 received.wrappingAdd(UInt64(count), ordering: .relaxed)
             }
         }
+    }
+
+    /// Makes the reads in progress and later ones find the end of the stream, soon, where it is a socket's; what is written still
+    /// gets through. Never waits.
+    func endReceiving() {
+        if endpoint.kind == .socket { shutdown(endpoint.descriptor, CInt(SHUT_RD)) }
     }
 }

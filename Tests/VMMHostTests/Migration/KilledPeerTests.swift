@@ -61,7 +61,7 @@ import Testing
         "A destination that stands still is given up before it has everything, and believed to have the guest later",
         arguments: ["accepted", "restored", "readySent", "committed"], MigrationPair.Link.allCases)
     func destinationStopped(_ stage: String, _ link: MigrationPair.Link) throws {
-        let pair = try MigrationPair(link, destinationStage: stage, stall: 700)
+        let pair = try MigrationPair(link, destinationStage: stage, stall: 1500)
         try pair.destination.waitFor("at \(stage)")
         if ["accepted", "restored"].contains(stage) {
             try pair.source.waitFor("runs on")
@@ -87,10 +87,10 @@ import Testing
         "A source that stands still is given up, but not while it may have given the guest away",
         arguments: ["roundEnd", "memorySent", "ready"])
     func sourceStopped(_ stage: String) throws {
-        let pair = try MigrationPair(sourceStage: stage, stall: 700)
+        let pair = try MigrationPair(sourceStage: stage, stall: 1500)
         try pair.source.waitFor("at \(stage)")
         if stage == "ready" {
-            usleep(1_500_000)
+            usleep(2_500_000)
         } else {
             try pair.destination.waitFor("no guest")
         }

@@ -16,6 +16,9 @@ struct Hop: Sendable, CustomTestStringConvertible {
     var transport = Transport.unix
     var parameters = Self.usual
     var destination = MachineConfiguration.Restoring(timeout: LiveMachine.timeout)
+    /// After how long the destination gives up a source that says nothing; nil for what the source takes.
+    var destinationStallTimeout: Duration?
+    let ended = EndedSides()
     var onSource: @Sendable (SourceStage, OutgoingMigration) -> Void = { _, _ in }
     var onDestination: @Sendable (DestinationStage, IncomingMigration) -> Void = { _, _ in }
 
@@ -60,8 +63,9 @@ struct Hop: Sendable, CustomTestStringConvertible {
     func make(_ source: LiveMachine, at uri: MigrationURI, to target: MigrationURI? = nil) throws -> Ends {
         let incoming = try incoming(at: uri)
         let outgoing = try outgoing(source, to: target ?? incoming.value.uri)
-        let arrival = try Arrival(incoming.value, destination, source.console)
+        let arrival = try Arrival(incoming.value, destination, source.console, ended)
         let failure = Self.failure { () throws(MigrationError) in try outgoing.value.run() }
+        ended.noteSource()
         // One that nobody has come to would wait for ever.
         if failure != nil { arrival.giveUp() }
         return arrival.end(Ends(source: failure, progress: outgoing.value.progress))
@@ -74,7 +78,7 @@ struct Hop: Sendable, CustomTestStringConvertible {
         let failure = Self.failure { () throws(MigrationError) in try outgoing.value.run() }
         let ends = Ends(source: failure, progress: outgoing.value.progress)
         guard failure == nil else { return ends }
-        return try Arrival(incoming(at: uri).value, destination, source.console).end(ends)
+        return try Arrival(incoming(at: uri).value, destination, source.console, ended).end(ends)
     }
 
     static func failure(_ body: () throws(MigrationError) -> Void) -> MigrationError? {
@@ -98,9 +102,32 @@ struct Hop: Sendable, CustomTestStringConvertible {
         let made = Reference<IncomingMigration>()
         made.set(
             try IncomingMigration(
-                at: uri, stallTimeout: parameters.stallTimeout, backend: parameters.backend,
+                at: uri, stallTimeout: destinationStallTimeout ?? parameters.stallTimeout, backend: parameters.backend,
                 onStage: { [onDestination] in onDestination($0, made.value) }))
         return made
+    }
+}
+
+/// Which sides of a migration are through with it, for the other to wait for.
+final class EndedSides: Sendable {
+    private struct Sides {
+        var source = false
+        var destination = false
+    }
+
+    private let sides = Monitor(Sides())
+    /// Against hangs alone.
+    private static let patience = Duration.seconds(30)
+
+    func noteSource() { sides.change { $0.source = true } }
+    func noteDestination() { sides.change { $0.destination = true } }
+
+    func waitForSource() {
+        _ = sides.wait(until: .now.advanced(by: Self.patience)) { $0.source ? true : nil }
+    }
+
+    func waitForDestination() {
+        _ = sides.wait(until: .now.advanced(by: Self.patience)) { $0.destination ? true : nil }
     }
 }
 
@@ -131,7 +158,8 @@ final class Arrival: Sendable {
     private let thread = Monitor<pthread_t?>(nil)
 
     init(
-        _ migration: IncomingMigration, _ restoring: MachineConfiguration.Restoring, _ console: SharedConsole
+        _ migration: IncomingMigration, _ restoring: MachineConfiguration.Restoring, _ console: SharedConsole,
+        _ ended: EndedSides
     ) throws {
         self.migration = migration
         let started = try HostThread.start(stackSize: 1 << 20) { [self] in
@@ -144,6 +172,7 @@ final class Arrival: Sendable {
                 state.change { $0.failure = error }
             }
             state.change { $0.hasEnded = true }
+            ended.noteDestination()
         }
         thread.withLock { $0 = started }
     }

@@ -27,6 +27,8 @@ final class Relay: Sendable {
         var place = Place.firstByte
         /// Of frames of the type, which one.
         var number = 0
+        /// Of several channels, which one; nil for whichever comes to it first.
+        var channel: Int?
         var direction: TransferDirection {
             switch type {
             case .accepted, .roundDone, .ready, .running: .receiving
@@ -74,7 +76,7 @@ final class Relay: Sendable {
     }
 
     private func accept() {
-        while true {
+        for channel in 0... {
             let source = Glibc.accept(listener, nil, nil)
             guard source >= 0 else { return }
             guard let destination = try? UnixSocket.connected(to: target) else {
@@ -84,7 +86,8 @@ final class Relay: Sendable {
             for (from, to, direction) in [
                 (source, destination, TransferDirection.sending), (destination, source, .receiving),
             ] {
-                guard let thread = try? HostThread.start(stackSize: 1 << 20, { self.carry(from, to, direction) })
+                guard
+                    let thread = try? HostThread.start(stackSize: 1 << 20, { self.carry(from, to, direction, channel) })
                 else { continue }
                 state.withLock { $0.threads.append(thread) }
             }
@@ -96,8 +99,9 @@ final class Relay: Sendable {
         for socket in state.withLock(\.sockets) { shutdown(socket, CInt(SHUT_RDWR)) }
     }
 
-    private func carry(_ from: CInt, _ to: CInt, _ direction: TransferDirection) {
-        var search = point.direction == direction ? PointSearch(point) : nil
+    private func carry(_ from: CInt, _ to: CInt, _ direction: TransferDirection, _ channel: Int) {
+        let isMeant = point.direction == direction && (point.channel ?? channel) == channel
+        var search = isMeant ? PointSearch(point) : nil
         var buffer = [UInt8](repeating: 0, count: 64 << 10)
         while case let count = read(from, &buffer, buffer.count), count > 0 {
             guard let offset = search?.offset(in: buffer[..<count]) else {

@@ -53,3 +53,13 @@ extension LiveMachine {
         #expect(DirtyOutput.isUnbroken(console.text), "\(console.text.suffix(300)) \(comment?.description ?? "")")
     }
 }
+
+/// A guest that writes and checks all the time, in a machine of little memory.
+func smallDirtyGuest(_ change: (inout MachineConfiguration) throws -> Void = { _ in }) throws -> LiveMachine {
+    let guest = try LiveMachine("dirty", ["--base", "2M", "--set", "512K", "--rate", "40M"]) {
+        $0.memory = ByteSize(bytes: 4 << 20)
+        try change(&$0)
+    }
+    #expect(guest.waitForLines(2), "\(guest.console.text)")
+    return guest
+}
