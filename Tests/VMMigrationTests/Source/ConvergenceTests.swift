@@ -33,7 +33,8 @@ struct ConvergenceTests {
         func rounds(_ pending: [UInt64]) -> [Round] {
             zip([100] + pending, pending).map { Round(sent: 100, found: $0, pending: $1) }
         }
-        #expect(steps(parameters, rounds([50, 20, 10, 0])) == [.anotherRound, .anotherRound, .anotherRound, .switchOver])
+        let shrinking = rounds([50, 20, 10, 0])
+        #expect(steps(parameters, shrinking) == [.anotherRound, .anotherRound, .anotherRound, .switchOver])
         // It left too much.
         #expect(steps(parameters, rounds([50, 45])) == [.anotherRound, .switchOver])
         let many = [Round](repeating: Round(sent: 100, found: 100, pending: 50), count: 7)
