@@ -238,7 +238,7 @@ private struct HostResources: CustomStringConvertible {
 
     /// Whether so many attempts cannot each have left something behind. What other tests have meanwhile comes and goes.
     func showsNoLeak(since other: HostResources, of count: Int) -> Bool {
-        let limit = count / 2
+        let limit = count * 9 / 10
         return descriptors - other.descriptors < limit && threads - other.threads < limit
             && mappings - other.mappings < limit
     }
