@@ -34,6 +34,10 @@ public enum MigrationError: Error, Sendable {
     /// The source has handed everything over, and does not know whether the destination runs the guest: it does not answer, and
     /// has not gone either. The source's machine stands still; it must not go on unless the destination's is known not to.
     case inDoubt(TransportError)
+    /// Memory cannot come by post-copy.
+    case userFault(UserFaultError)
+    /// The guest was switched over by post-copy, and cannot get so many pages any more: it can go on nowhere.
+    case guestLost(missingPages: UInt64, reason: String)
 
     /// Runs `body`, turning its kind of error into this one.
     static func wrap<Failure: Error, Result: ~Copyable>(
@@ -73,6 +77,10 @@ extension MigrationError: CustomStringConvertible {
             "pages of the block \"\(block)\" cannot be written (signal \(signal)); the host is out of memory"
         case .thread(let errno): "a thread for a channel cannot be started: \(errno) (\(errno.symbol))"
         case .oneWay(let uri): "\(uri) goes one way only, and cannot have several channels"
+        case .userFault(let error): "\(error)"
+        case .guestLost(let count, let reason):
+            "the guest is lost: \(count) pages of its memory were still to come from the source to the destination, and "
+                + "cannot any more: \(reason)"
         case .inDoubt(let error):
             "the destination has been given the guest and does not answer (\(error)); it may run there, so it stands still "
                 + "here: end this process if it runs there"

@@ -11,25 +11,30 @@ struct ArrivingMachine: ~Copyable {
     private let memory: TargetMemory
     private let main: DestinationChannel
     private let extra: [DestinationChannel]
+    /// Where pages may follow the guest.
+    private let postCopy: PostCopyArrival?
 
     /// How long to wait for the word, in one call.
     private static let patience = Duration.seconds(3600)
 
     init(
-        _ machine: Machine, _ memory: TargetMemory, _ main: DestinationChannel, _ extra: [DestinationChannel]
+        _ machine: Machine, _ memory: TargetMemory, _ main: DestinationChannel, _ extra: [DestinationChannel],
+        _ postCopy: PostCopyArrival?
     ) {
         self.machine = machine
         self.memory = memory
         self.main = main
         self.extra = extra
+        self.postCopy = postCopy
     }
 
     /// - Returns: the machine, started.
     func run() throws(MigrationError) -> Machine {
         let others = try ExtraChannels(extra, memory, main.connection)
         let state: MachineState
+        var missing = PageSet(memory.blocks)
         do throws(MigrationError) {
-            let frame = try main.receiveMemory(into: memory)
+            let frame = try main.receiveMissing(into: &missing, after: try main.receiveMemory(into: memory), memory)
             state = try MigrationError.wrap(MigrationError.stream) { () throws(StreamError) in try frame.state() }
         } catch {
             others.cancel()
@@ -39,11 +44,19 @@ struct ArrivingMachine: ~Copyable {
         try restore(state)
         let end = try main.nextFrame()
         if let error = others.join() { throw error }
-        try check(end, others.digests)
-        // From here on this side may have to run the guest.
-        try main.reply(Ready(restoreNanoseconds: UInt64(clamping: (.now - began).nanoseconds)))
-        try waitForCommit()
-        return try start()
+        let following = try check(end, others.digests, missing)
+        try following?.prepare(for: missing)
+        do throws(MigrationError) {
+            // From here on this side may have to run the guest.
+            try main.reply(Ready(restoreNanoseconds: UInt64(clamping: (.now - began).nanoseconds)))
+            try waitForCommit()
+            let started = try start()
+            following?.begin(on: main)
+            return started
+        } catch {
+            following?.cancel()
+            throw error
+        }
     }
 
     private func restore(_ state: MachineState) throws(MigrationError) {
@@ -54,16 +67,31 @@ struct ArrivingMachine: ~Copyable {
     }
 
     /// Whether all has come, and as it was sent.
-    private func check(_ frame: Frame, _ others: [UInt64]) throws(MigrationError) {
-        try MigrationError.wrap(MigrationError.stream) { () throws(StreamError) in
+    /// - Returns: what receives the rest, where pages follow.
+    private func check(
+        _ frame: Frame, _ others: [UInt64], _ missing: PageSet
+    ) throws(MigrationError) -> PostCopyArrival? {
+        let end: End = try MigrationError.wrap(MigrationError.stream) { () throws(StreamError) in
             let end: End = try frame.message()
             try frame.check(end.digests, against: [frame.precedingDigest] + others)
+            return end
+        }
+        if end.isPostCopy {
+            guard let postCopy else { throw .refused(by: .destination, "post-copy was not agreed on") }
+            main.expectPostCopy()
+            return postCopy
+        }
+        guard missing.count == 0 else {
+            throw .refused(by: .destination, "\(missing.count) pages are said to be missing, and nothing follows")
+        }
+        try MigrationError.wrap(MigrationError.stream) { () throws(StreamError) in
             do throws(MemoryError) {
                 try memory.received.checkComplete()
             } catch {
                 throw frame.error(.memory(error))
             }
         }
+        return nil
     }
 
     /// - Throws: where the source takes its word back, or may still have the guest.

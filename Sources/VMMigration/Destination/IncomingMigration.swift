@@ -18,20 +18,34 @@ public final class IncomingMigration: Sendable {
     private let listener: Listener
     private let backend: IOBackend
     /// How long a peer may move no byte, once it has connected, before it is given up.
-    private let stallTimeout: Duration
+    let stallTimeout: Duration
     private let cancellation: Cancellation
-    let record = ProgressRecord(TransferCounters())
-    private let arrived = TransferCounters()
+    let record: ProgressRecord
+    let arrived = TransferCounters()
+    /// Whether a guest may come before its memory.
+    private let allowsPostCopy: Bool
+    /// How long a source may be away whose pages the guest waits for; nil for ever.
+    let recoverTimeout: Duration?
+    /// The memory that comes while the guest runs.
+    let arrival = Monitor<PostCopyArrival?>(nil)
 
     /// Listens, or opens what is to be read.
+    /// - Parameters:
+    ///   - allowsPostCopy: whether a guest may come before its memory, where the host can do that.
+    ///   - recoverTimeout: where the link is lost in post-copy, and the guest waits for a page, how long until it is given
+    ///     up; nil for never.
     public init(
-        at uri: MigrationURI, stallTimeout: Duration = .seconds(10), backend: IOBackend = .auto
+        at uri: MigrationURI, stallTimeout: Duration = .seconds(10), backend: IOBackend = .auto,
+        allowsPostCopy: Bool = true, recoverTimeout: Duration? = .seconds(300)
     ) throws(TransportError) {
         let cancellation = try Cancellation()
         listener = try Listener(uri, cancellation: cancellation)
         self.cancellation = cancellation
         self.backend = backend
         self.stallTimeout = stallTimeout
+        self.allowsPostCopy = allowsPostCopy
+        self.recoverTimeout = recoverTimeout
+        record = ProgressRecord(arrived)
     }
 
     /// Where it listens, with the port that was chosen where 0 was asked for.
@@ -39,6 +53,8 @@ public final class IncomingMigration: Sendable {
 
     /// Ends it, if the guest does not run here yet. Does not wait.
     public func cancel() {
+        // What comes after it is the guest's.
+        guard !arrival.withLock({ $0?.isRunning ?? false }) else { return }
         cancellation.cancel()
     }
 
@@ -65,7 +81,7 @@ public final class IncomingMigration: Sendable {
         }
     }
 
-    private func accept(until timeout: Duration?) throws(MigrationError) -> DestinationChannel {
+    func accept(until timeout: Duration?) throws(MigrationError) -> DestinationChannel {
         do throws(TransportError) {
             let connection = try listener.accept(
                 deadline: timeout.map { .now + $0 }, backend: backend, cancellation: cancellation)
@@ -81,12 +97,13 @@ public final class IncomingMigration: Sendable {
     private func receive(
         on main: DestinationChannel, _ make: (MachineState) throws(MachineError) -> Machine
     ) throws(MigrationError) -> Machine {
-        let hello = try main.greet()
+        let features = features
+        let hello = try main.greet(features)
         guard hello.channel == 0 else { throw .refused(by: .destination, "the main channel has to come first") }
         var extra: [DestinationChannel] = []
         for _ in 1..<hello.channelCount {
             let channel = try accept(until: stallTimeout)
-            let other = try channel.greet()
+            let other = try channel.greet(features)
             guard other.migration == hello.migration, other.channelCount == hello.channelCount,
                 other.channel == extra.count + 1
             else { throw .refused(by: .destination, "channel \(other.channel) is not the one that is due") }
@@ -95,7 +112,15 @@ public final class IncomingMigration: Sendable {
         let model = try main.records(.description)
         let machine = try MigrationError.wrap(MigrationError.machine) { () throws(MachineError) in try make(model) }
         let memory = try TargetMemory(machine)
+        let arrival =
+            hello.features.contains(PostCopy.feature) && features.contains(PostCopy.feature)
+            ? try PostCopyArrival(self, machine, memory, hello.migration) : nil
         try main.reply(.accepted)
-        return try ArrivingMachine(machine, memory, main, extra).run()
+        return try ArrivingMachine(machine, memory, main, extra, arrival).run()
+    }
+
+    /// What this side can do beyond the least.
+    private var features: [String] {
+        allowsPostCopy && (try? UserFault()) != nil ? [PostCopy.feature] : []
     }
 }

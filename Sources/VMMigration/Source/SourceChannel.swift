@@ -8,10 +8,12 @@ final class SourceChannel: @unchecked Sendable {
     // and joining order the two. `cancel()` touches the connection alone, which any thread may.
     let connection: Connection
     let index: Int
-    private(set) var writer: FrameWriter<Connection>
+    var writer: FrameWriter<Connection>
     private var reader: FrameReader<Connection>
     private var replies: StreamState
-    private var chunks = MemoryChunkWriter()
+    var chunks = MemoryChunkWriter()
+    /// Whether another thread reads, so that one that writes does not.
+    var hasOwnReader = false
     private let counters: TransferCounters
     private let limit: BandwidthLimit?
     /// What of `chunks.counts` is in the counters.
@@ -117,7 +119,7 @@ final class SourceChannel: @unchecked Sendable {
 
     /// The next frame that says something.
     /// - Throws: `refused` where that is an abort.
-    private func nextFrame() throws(MigrationError) -> Frame {
+    func nextFrame() throws(MigrationError) -> Frame {
         while true {
             let frame: Frame
             do throws(StreamFailure<TransportError>) {
@@ -137,7 +139,17 @@ final class SourceChannel: @unchecked Sendable {
         }
     }
 
-    private func account() throws(MigrationError) {
+    /// Pages follow the guest when it runs at the destination.
+    func expectsPostCopy() {
+        replies.isPostCopy = true
+    }
+
+    /// After the hellos of a link that takes the place of one that was lost.
+    func beginRecovery() {
+        replies = replies.recovering
+    }
+
+    func account() throws(MigrationError) {
         let new = chunks.counts - counted
         counted = chunks.counts
         counters.add(new)
@@ -164,7 +176,7 @@ final class SourceChannel: @unchecked Sendable {
         do throws(StreamFailure<TransportError>) {
             try body(self)
         } catch {
-            if case .link(.lost) = error, connection.canReceive, let reason = lastWords() {
+            if case .link(.lost) = error, connection.canReceive, !hasOwnReader, let reason = lastWords() {
                 throw .refused(by: .destination, reason)
             }
             throw MigrationError(error)

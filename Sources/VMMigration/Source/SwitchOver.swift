@@ -4,11 +4,11 @@ import VMState
 
 /// The end of a migration: the guest stands still, the rest of it is sent, and it is the destination's.
 final class SwitchOver {
-    private let migration: OutgoingMigration
-    private let link: SourceLink
-    private let began = MonotonicTime.now
-    private var stages: [DowntimeStage] = []
-    private let bytesBefore: UInt64
+    let migration: OutgoingMigration
+    let link: SourceLink
+    let began = MonotonicTime.now
+    private(set) var stages: [DowntimeStage] = []
+    let bytesBefore: UInt64
 
     init(_ migration: OutgoingMigration, _ link: SourceLink) {
         self.migration = migration
@@ -25,7 +25,7 @@ final class SwitchOver {
         return try body()
     }
 
-    func stopProcessors() throws(MigrationError) {
+    func stopProcessors() {
         stage(.stopProcessors) { migration.machine.pause() }
     }
 

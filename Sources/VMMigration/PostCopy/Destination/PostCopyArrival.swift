@@ -1,0 +1,187 @@
+import Glibc
+import Synchronization
+import SystemPackage
+import VMHost
+import VMMachine
+
+/// Receives the pages of a guest that runs here already.
+///
+/// Three kinds of threads meet in it: whoever touches a page that is missing sleeps; the fault thread asks the source for
+/// it; and a thread of its own takes what comes, and lets them go on. Where the link is lost, the guest runs until all of
+/// its processors wait, and a source that comes back sends what is missing by then.
+final class PostCopyArrival: Sendable {
+    let migration: IncomingMigration
+    let id: MigrationID
+    let machine: Machine
+    let memory: FaultedMemory
+    let awaited = AwaitedPages()
+    /// Where requests go; nil while there is no link.
+    let link = Monitor<DestinationChannel?>(nil)
+    private let faults = Monitor<FaultThread?>(nil)
+    private let running = Atomic<Bool>(false)
+    private let outcome = Monitor<Result<Void, MigrationError>?>(nil)
+
+    private static let stackSize = 256 << 10
+    /// How long processors that were told to stop may take to do so.
+    private static let stopTime = Duration.milliseconds(100)
+
+    /// - Throws: `userFault`, where the host cannot do it with the machine's memory.
+    init(
+        _ migration: IncomingMigration, _ machine: Machine, _ target: TargetMemory, _ id: MigrationID
+    ) throws(MigrationError) {
+        self.migration = migration
+        self.id = id
+        self.machine = machine
+        memory = try FaultedMemory(machine, target)
+        try memory.probe()
+    }
+
+    /// Whether the guest runs here.
+    var isRunning: Bool { running.load(ordering: .acquiring) }
+    var received: ReceivedPages { memory.target.received }
+
+    /// Makes pages missing, and waits for who touches them. The guest does not run yet.
+    func prepare(for missing: PageSet) throws(MigrationError) {
+        try memory.register()
+        try missing.forEachRun { (run) throws(MigrationError) in try memory.discard(run) }
+        let count = received.missingCount
+        guard count == missing.count else {
+            throw .refused(
+                by: .destination, "\(count) pages have not come, and only \(missing.count) are said to follow")
+        }
+        try memory.beginArriving()
+        let thread = try FaultThread(
+            memory, onFault: { [self] (page, address) throws(MigrationError) in try handle(page, at: address) },
+            onIdle: { [self] in keepAlive() }, onFailure: { [self] in dropLink($0) })
+        faults.withLock { $0 = thread }
+        migration.arrival.withLock { $0 = self }
+    }
+
+    /// The guest stays with the source.
+    func cancel() {
+        end(.success(()))
+        migration.arrival.withLock { $0 = nil }
+    }
+
+    /// The guest runs: receives what it lacks from here on.
+    func begin(on channel: DestinationChannel) {
+        running.store(true, ordering: .releasing)
+        migration.record.beginPostCopy(pages: received.missingCount)
+        channel.connection.stallTimeout = migration.stallTimeout
+        do throws(Errno) {
+            let thread = try HostThread.start(stackSize: Self.stackSize) { [self] in run(channel) }
+            pthread_detach(thread)
+        } catch {
+            lose(.thread(error))
+        }
+    }
+
+    /// Waits until all pages are there, or the guest needs no more.
+    func wait() throws(MigrationError) {
+        try outcome.wait { $0 }.get()
+    }
+
+    // MARK: Receiving
+
+    private func run(_ channel: DestinationChannel) {
+        var channel = channel
+        attach(channel)
+        while true {
+            do throws(MigrationError) {
+                try receive(on: channel)
+                complete()
+                return linger(channel)
+            } catch {
+                detach(channel)
+                do throws(MigrationError) {
+                    guard !isFatal(error) else { throw error }
+                    channel = try reconnect(after: error)
+                } catch .guestEnded {
+                    return complete()
+                } catch {
+                    return lose(error)
+                }
+            }
+        }
+    }
+
+    /// Returns once all is there, or the guest has ended; the source has been told.
+    func receive(on channel: DestinationChannel) throws(MigrationError) {
+        while !machine.hasEnded {
+            let frame = try channel.nextFrame()
+            switch frame.type {
+            case .memory:
+                let chunk = try MigrationError.wrap(MigrationError.stream) { () throws(StreamError) in
+                    try MemoryChunk(frame, of: memory.target.blocks)
+                }
+                try memory.place(chunk)
+                account(chunk, UInt64(frame.payload.count))
+            default:
+                try check(frame)
+                return try link.withLock { (_) throws(MigrationError) in
+                    try channel.reply(Received(digest: channel.digest))
+                }
+            }
+        }
+        try link.withLock { (_) throws(MigrationError) in try channel.reply(.released) }
+    }
+
+    private func account(_ chunk: MemoryChunk, _ byteCount: UInt64) {
+        var counts = PageCounts(bytes: byteCount)
+        chunk.forEachRun { run, bytes in
+            if bytes == nil { counts.zero += UInt64(run.pages.count) } else { counts.data += UInt64(run.pages.count) }
+            awaited.remove(run) { migration.record.add(latency: $0) }
+        }
+        migration.arrived.add(counts)
+    }
+
+    /// Whether all has come, and as it was sent.
+    private func check(_ frame: Frame) throws(MigrationError) {
+        try MigrationError.wrap(MigrationError.stream) { () throws(StreamError) in
+            let complete: Complete = try frame.message()
+            try frame.check([complete.digest], against: [frame.precedingDigest])
+            do throws(MemoryError) {
+                try received.checkComplete()
+            } catch {
+                throw frame.error(.memory(error))
+            }
+        }
+    }
+
+    // MARK: Ends
+
+    /// What no other link would help with.
+    private func isFatal(_ error: MigrationError) -> Bool {
+        if case .userFault = error { return true }
+        return !migration.uri.canBeRejoined
+    }
+
+    private func complete() {
+        migration.record.completePostCopy()
+        end(.success(()))
+    }
+
+    /// The guest cannot go on.
+    private func lose(_ error: MigrationError) {
+        let count = received.missingCount
+        let loss: MigrationError
+        if case .guestLost = error { loss = error } else { loss = .guestLost(missingPages: count, reason: "\(error)") }
+        migration.record.fail(loss)
+        machine.stop()
+        // Processors that wait leave the guest by a signal. Whoever does not, such as a device, wakes to zeros afterwards:
+        // the guest must not.
+        _ = outcome.wait(until: .now.advanced(by: Self.stopTime)) { (_) -> Bool? in nil }
+        end(.failure(loss))
+    }
+
+    private func end(_ result: Result<Void, MigrationError>) {
+        memory.unregister()
+        let thread = faults.withLock { thread in
+            defer { thread = nil }
+            return thread
+        }
+        thread?.end()
+        memory.endArriving()
+        outcome.change { $0 = result }
+    }
+}
