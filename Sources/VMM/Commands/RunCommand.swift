@@ -79,6 +79,7 @@ struct RunCommand: ParsableCommand {
             delay: migrateAfter?.duration ?? .zero, parameters: try migration.parameters(),
             style: json ? .json : .line
         ).run()
+        if case .guestLost = failure, let failure { throw Failure(.hostFailure, "--migrate-to: \(failure)") }
         if let failure { StandardError.report("--migrate-to: \(failure); the guest ran on here") }
         return result
     }

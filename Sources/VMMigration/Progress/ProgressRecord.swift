@@ -124,11 +124,19 @@ final class ProgressRecord: Sendable {
 }
 
 extension MigrationStatus {
+    /// Whether the guest runs at the destination, which lacks pages.
+    public var isPostCopy: Bool {
+        switch self {
+        case .postcopyActive, .postcopyPaused, .postcopyRecover: true
+        default: false
+        }
+    }
+
     /// Whether something is being done.
     public var isUnderWay: Bool {
         switch self {
-        case .setup, .active, .device, .preSwitchover, .cancelling: true
-        case .postcopyActive, .postcopyPaused, .postcopyRecover: true
+        case .setup, .active, .device, .preSwitchover, .postcopyActive, .postcopyPaused, .postcopyRecover, .cancelling:
+            true
         case .none, .completed, .failed, .cancelled: false
         }
     }
