@@ -125,6 +125,12 @@ let package = Package(
                 "BuiltInGuests", "KVM", "TestSupport", "VMAddressSpace", "VMBoot", "VMDevices", "VMDirtyBitmap",
                 "VMDirtyTracking", "VMMachine", "VMMemory", "VMRegions", "VMState",
             ]),
+        .testTarget(
+            name: "VMMigrationHostTests",
+            dependencies: [
+                "BuiltInGuests", "TestSupport", "VMBoot", "VMDevices", "VMDirtyTracking", "VMMachine", "VMMigration",
+                "VMState", system,
+            ]),
         .testTarget(name: "VMMHostTests", dependencies: ["BuiltInGuests", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]

@@ -6,7 +6,9 @@ func vmm(_ product: String) -> Target.Dependency { .product(name: product, packa
 // A package of its own, so that who builds the program builds no benchmarks.
 let package = Package(
     name: "swift-vmm-benchmarks",
-    dependencies: [.package(name: "swift-vmm", path: "..")],
+    dependencies: [
+        .package(name: "swift-vmm", path: ".."), .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+    ],
     targets: [
         .target(name: "BenchmarkSupport"),
 
@@ -18,7 +20,8 @@ let package = Package(
             name: "VMMBench",
             dependencies: [
                 "BenchmarkSupport", "CAllocationCounter", "CBaseline", vmm("VMAddressSpace"), vmm("VMBoot"),
-                vmm("VMDevices"), vmm("VMDirtyTracking"), vmm("VMMachine"), vmm("VMMemory"), vmm("VMRegions"),
+                vmm("VMDevices"), vmm("VMDirtyTracking"), vmm("VMMachine"), vmm("VMMemory"), vmm("VMMigration"),
+                vmm("VMRegions"), .product(name: "SystemPackage", package: "swift-system"),
             ]),
 
         // What the memory layer is compared with.

@@ -67,8 +67,19 @@ extension ExitStatus {
             case .stream: .badData
             case .machine(let error): ExitStatus(error)
             case .transport(let error): ExitStatus(error)
+            case .snapshot(let error): ExitStatus(error)
             case .cancelled: .interrupted
             default: .hostFailure
+            }
+    }
+
+    init(_ error: SnapshotError) {
+        self =
+            switch (error.operation, error.reason) {
+            case (_, .system(.permissionDenied)), (_, .system(.notPermitted)): .notPermitted
+            case (.open, .system), (.open, .notAFile): .noInput
+            case (.create, _), (.write, _), (.publish, _), (.synchronizeFolder, _): .cannotCreate
+            case (.open, _), (.read, _), (.verify, _): .badData
             }
     }
 

@@ -16,7 +16,8 @@ struct VMMCommand: ParsableCommand {
               vmm plan regions.json                  what regions of memory look like to a guest
             """,
         subcommands: [
-            RunCommand.self, ReceiveCommand.self, HeatmapCommand.self, DirtyRateCommand.self, PlanCommand.self,
+            RunCommand.self, ReceiveCommand.self, SnapshotCommand.self, RestoreCommand.self, HeatmapCommand.self,
+            DirtyRateCommand.self, PlanCommand.self,
             InfoCommand.self,
             GuestsCommand.self,
         ])
@@ -44,7 +45,7 @@ struct VMMCommand: ParsableCommand {
     }
 
     /// Those that take a guest with arguments.
-    private static let guestCommands = ["run", "heatmap", "dirty-rate"]
+    private static let guestCommands = ["run", "heatmap", "dirty-rate", "snapshot"]
 
     /// The subcommand that was asked for, if there is one of that name.
     private static var commandName: String? {

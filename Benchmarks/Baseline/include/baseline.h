@@ -75,4 +75,10 @@ void baseline_dirty_harvest(struct baseline_machine *machine);
 /* How many pages the bitmap has. It is empty afterwards. */
 uint64_t baseline_dirty_take_count(struct baseline_machine *machine);
 
+/* ---- push.c: bytes through a unix socket, from one process to another ---- */
+
+/* How long it takes, in seconds, until the other process has all of them. It reads them into one buffer of 256 KiB, or else
+ * where `keeps` into as much memory of its own. */
+double baseline_push(const void *bytes, size_t count, bool keeps);
+
 #endif

@@ -10,6 +10,9 @@ enum VMMBench {
             if arguments.comparesMethods {
                 return try MethodsReport.show(arguments.inputs, json: arguments.json, chart: arguments.chart)
             }
+            if arguments.measuresMigration {
+                return try MigrationReport.show(arguments.inputs, json: arguments.json)
+            }
             if !arguments.json { Output.show(Table.header) }
             for benchmark in arguments.cases { try run(benchmark, arguments) }
         } catch let error as BenchmarkError {
@@ -39,7 +42,9 @@ private struct Arguments {
     var cases = Case.all
     /// Whether the methods of dirty tracking are to be compared, instead.
     var comparesMethods = false
-    /// The file for the chart of that.
+    /// Whether migration and snapshots are to be measured, instead.
+    var measuresMigration = false
+    /// The file for the chart of the methods.
     var chart: String?
 
     private static var paths: [String: WritableKeyPath<Inputs, String>] {
@@ -62,10 +67,13 @@ private struct Arguments {
                 guard chart != nil else { throw BenchmarkError("--chart needs a path") }
             } else if argument == MethodsReport.name {
                 comparesMethods = true
+            } else if argument == MigrationReport.name {
+                measuresMigration = true
             } else {
                 cases = Case.all.filter { $0.name == argument }
                 guard !cases.isEmpty else {
-                    let names = (Case.all.map(\.name) + [MethodsReport.name]).joined(separator: ", ")
+                    let names = (Case.all.map(\.name) + [MethodsReport.name, MigrationReport.name]).joined(
+                        separator: ", ")
                     throw BenchmarkError("there is no case \(argument); there are \(names)")
                 }
             }

@@ -51,7 +51,8 @@ struct ReceiveCommand: ParsableCommand {
         }
         let control = try ControlThread()
         let output = SerialOutput(STDOUT_FILENO) { control.requestEnd() }
-        let (guest, result) = try control.run(onEnd: { migration.cancel() }) { () throws(Failure) in
+        let onEnd: @Sendable () -> Void = { migration.cancel() }
+        let (guest, result) = try control.run(onEnd: onEnd) { () throws(Failure) in
             let machine = try receive(migration, control, output)
             control.attach(machine)
             let result = machine.wait()

@@ -1,4 +1,5 @@
 import CTryCopy
+import Glibc
 import VMAddressSpace
 import VMDirtyBitmap
 import VMMachine
@@ -25,10 +26,14 @@ final class TargetMemory: Sendable {
         }
     }
 
+    /// Fewer pages are provided one by one, as they are written.
+    private static let fewPages = 8
+
     /// Puts the pages of a chunk in place.
     func place(_ chunk: MemoryChunk) throws(MigrationError) {
         try chunk.forEachRun { (run, bytes) throws(MigrationError) in
             if let bytes {
+                if run.pages.count >= Self.fewPages, !received.containsAny(of: run) { try provide(run) }
                 try place(run, bytes)
             } else if received.containsAny(of: run) {
                 try clear(run)
@@ -45,6 +50,13 @@ final class TargetMemory: Sendable {
             try MigrationError.wrap(MigrationError.snapshot) { () throws(SnapshotError) in
                 try snapshot.read(part, into: UnsafeMutableRawBufferPointer(start: pointer, count: count))
             }
+        }
+    }
+
+    /// Has the kernel provide pages in one call, where it can: that takes little more than half as long.
+    private func provide(_ run: PageRun) throws(MigrationError) {
+        try forEachPlace(of: run) { (pointer, _, count) throws(MigrationError) in
+            _ = madvise(pointer, count, MADV_POPULATE_WRITE)
         }
     }
 

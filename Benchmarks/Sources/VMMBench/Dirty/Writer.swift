@@ -14,11 +14,14 @@ struct Writer {
 
     // SAFETY: whoever makes it keeps the guest's memory mapped, with room for these at their addresses. What the guest
     // changes while it runs is read atomically.
+    /// The guest's, from its address 0 on.
+    let memory: UnsafeMutableRawPointer
     private let control: UnsafeMutablePointer<writer_control>
     private let pages: UnsafeMutablePointer<UInt32>
 
     /// - Parameter memory: the guest's, from its address 0 on.
     init(memory: UnsafeMutableRawPointer) {
+        self.memory = memory
         control = (memory + Int(WRITER_CONTROL)).assumingMemoryBound(to: writer_control.self)
         pages = (memory + Int(WRITER_PAGES)).assumingMemoryBound(to: UInt32.self)
     }
@@ -76,6 +79,10 @@ struct Writer {
             usleep(pause)
             pause = min(pause * 2, 2000)
         }
+    }
+
+    func pagesPerSecond(over microseconds: UInt32) -> Double {
+        1e9 / nanosecondsPerPage(over: microseconds)
     }
 
     /// How long a page takes it while it writes, in nanoseconds.

@@ -11,7 +11,7 @@ final class WriterMachine {
 
     let tracker: DirtyTracker
     let writer: Writer
-    private let machine: Machine
+    let machine: Machine
     private var round = DirtyRound()
 
     /// - Parameter image: of the guest.

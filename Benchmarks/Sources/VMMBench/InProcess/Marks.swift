@@ -1,5 +1,6 @@
 import BenchmarkSupport
 import CAllocationCounter
+import Synchronization
 import VMDevices
 
 /// What is read off at one byte of a guest's serial output.
@@ -16,6 +17,7 @@ final class Marks: ConsoleOutput, @unchecked Sendable {
     // SAFETY: the one vCPU thread writes; others read once they have waited for the end of that thread.
     private let storage: UnsafeMutableBufferPointer<Mark>
     private var count = 0
+    private let counted = Atomic<Int>(0)
 
     private static let capacity = 8
 
@@ -36,6 +38,13 @@ final class Marks: ConsoleOutput, @unchecked Sendable {
         guard count < Self.capacity else { return }
         storage[count] = .now
         count += 1
+        counted.store(count, ordering: .releasing)
+    }
+
+    /// The first, once it is set; any thread may ask.
+    var first: Mark? {
+        // What the vCPU's thread has counted, it has stored.
+        counted.load(ordering: .acquiring) > 0 ? storage[0] : nil
     }
 
     /// The marks so far, of which the caller needs `needed`.
