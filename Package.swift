@@ -128,10 +128,15 @@ let package = Package(
         .testTarget(
             name: "VMMigrationHostTests",
             dependencies: [
-                "BuiltInGuests", "TestSupport", "VMBoot", "VMDevices", "VMDirtyTracking", "VMMachine", "VMMigration",
-                "VMState", system,
+                "BuiltInGuests", "KVM", "TestSupport", "VMAddressSpace", "VMBoot", "VMDevices", "VMDirtyTracking",
+                "VMHost", "VMMachine", "VMMemory", "VMMigration", "VMRegions", "VMState", system,
             ]),
         .testTarget(name: "VMMHostTests", dependencies: ["BuiltInGuests", "TestSupport"]),
+        // A side of a migration that stands still where a test says, to be killed there.
+        .executableTarget(
+            name: "MigrationPeer",
+            dependencies: ["BuiltInGuests", "VMBoot", "VMDevices", "VMHost", "VMMachine", "VMMigration", "VMState"],
+            path: "Tests/MigrationPeer"),
     ],
     swiftLanguageModes: [.v6]
 )

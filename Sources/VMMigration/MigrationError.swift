@@ -31,9 +31,9 @@ public enum MigrationError: Error, Sendable {
     case thread(Errno)
     /// Extra channels or answers cannot go over a file or a pipe.
     case oneWay(MigrationURI)
-    /// The source has handed everything over, and does not know whether the destination runs the guest: it does not answer, and
-    /// has not gone either. The source's machine stands still; it must not go on unless the destination's is known not to.
-    case inDoubt(TransportError)
+    /// The source has given the guest away, and does not know whether the destination runs it: why it has not heard so. The
+    /// source's machine stands still; it must not go on unless the destination's is known not to.
+    indirect case inDoubt(MigrationError)
     /// Memory cannot come by post-copy.
     case userFault(UserFaultError)
     /// The guest was switched over by post-copy, and cannot get so many pages any more: it can go on nowhere.
@@ -82,7 +82,7 @@ extension MigrationError: CustomStringConvertible {
             "the guest is lost: \(count) pages of its memory were still to come from the source to the destination, and "
                 + "cannot any more: \(reason)"
         case .inDoubt(let error):
-            "the destination has been given the guest and does not answer (\(error)); it may run there, so it stands still "
+            "the destination was given the guest and has not said that it runs there (\(error)); it may, so it stands still "
                 + "here: end this process if it runs there"
         }
     }

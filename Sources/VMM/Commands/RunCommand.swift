@@ -79,8 +79,12 @@ struct RunCommand: ParsableCommand {
             delay: migrateAfter?.duration ?? .zero, parameters: try migration.parameters(),
             style: json ? .json : .line
         ).run()
-        if case .guestLost = failure, let failure { throw Failure(.hostFailure, "--migrate-to: \(failure)") }
-        if let failure { StandardError.report("--migrate-to: \(failure); the guest ran on here") }
+        switch failure {
+        case nil: break
+        case .inDoubt(let error): StandardError.report("--migrate-to: \(error); the guest was not run on here")
+        case .guestLost?: throw Failure(.hostFailure, "--migrate-to: \(failure.map(String.init(describing:)) ?? "")")
+        case let failure?: StandardError.report("--migrate-to: \(failure); the guest ran on here")
+        }
         return result
     }
 

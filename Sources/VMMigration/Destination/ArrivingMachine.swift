@@ -11,6 +11,7 @@ struct ArrivingMachine: ~Copyable {
     private let memory: TargetMemory
     private let main: DestinationChannel
     private let extra: [DestinationChannel]
+    private let migration: IncomingMigration
     /// Where pages may follow the guest.
     private let postCopy: PostCopyArrival?
 
@@ -19,8 +20,9 @@ struct ArrivingMachine: ~Copyable {
 
     init(
         _ machine: Machine, _ memory: TargetMemory, _ main: DestinationChannel, _ extra: [DestinationChannel],
-        _ postCopy: PostCopyArrival?
+        of migration: IncomingMigration, _ postCopy: PostCopyArrival?
     ) {
+        self.migration = migration
         self.machine = machine
         self.memory = memory
         self.main = main
@@ -34,7 +36,7 @@ struct ArrivingMachine: ~Copyable {
         let state: MachineState
         var missing = PageSet(memory.blocks)
         do throws(MigrationError) {
-            let frame = try main.receiveMissing(into: &missing, after: try main.receiveMemory(into: memory), memory)
+            let frame = try receiveMemory(&missing)
             state = try MigrationError.wrap(MigrationError.stream) { () throws(StreamError) in try frame.state() }
         } catch {
             others.cancel()
@@ -46,16 +48,29 @@ struct ArrivingMachine: ~Copyable {
         if let error = others.join() { throw error }
         let following = try check(end, others.digests, missing)
         try following?.prepare(for: missing)
+        migration.onStage(.restored)
         do throws(MigrationError) {
-            // From here on this side may have to run the guest.
             try main.reply(Ready(restoreNanoseconds: UInt64(clamping: (.now - began).nanoseconds)))
+            migration.onStage(.readySent)
             try waitForCommit()
+            migration.onStage(.committed)
             let started = try start()
             following?.begin(on: main)
             return started
         } catch {
             following?.cancel()
             throw error
+        }
+    }
+
+    /// - Parameter missing: gets the pages that come again in post-copy.
+    /// - Returns: what comes after the memory.
+    private func receiveMemory(_ missing: inout PageSet) throws(MigrationError) -> Frame {
+        while true {
+            let frame = try main.receiveMemory(into: memory) { migration.onStage(.round) }
+            guard frame.type == .missing else { return frame }
+            guard let postCopy else { throw .refused(by: .destination, "post-copy was not agreed on") }
+            try postCopy.discard(frame, &missing)
         }
     }
 
@@ -94,20 +109,19 @@ struct ArrivingMachine: ~Copyable {
         return nil
     }
 
-    /// - Throws: where the source takes its word back, or may still have the guest.
+    /// - Throws: where the guest is still the source's. Also where that is gone: nobody but a source that lives can tell that
+    ///   it does not run the guest.
     private func waitForCommit() throws(MigrationError) {
         // It has nothing to say but this, and may take its time; only its end or its word ends the wait.
         main.connection.stallTimeout = Self.patience
-        do throws(MigrationError) {
-            _ = try main.nextFrame()
-        } catch .transport(let error) where error.isPeerGone && main.isAnswered {
-            // The source has ended without taking the guest back, so nobody else has it.
-        }
+        _ = try main.nextFrame()
+        try migration.enterHandOver()
     }
 
     private func start() throws(MigrationError) -> Machine {
         let began = MonotonicTime.now
         try MigrationError.wrap(MigrationError.machine) { () throws(MachineError) in try machine.start() }
+        migration.onStage(.started)
         // Whether or not the source hears it, the guest runs here.
         try? main.reply(Running(startNanoseconds: UInt64(clamping: (.now - began).nanoseconds)))
         return machine
@@ -153,7 +167,7 @@ private final class ExtraChannels: Sendable {
     private static func receive(
         _ channel: DestinationChannel, _ memory: TargetMemory
     ) throws(MigrationError) -> UInt64 {
-        let frame = try channel.receiveMemory(into: memory)
+        let frame = try channel.receiveMemory(into: memory) {}
         return try MigrationError.wrap(MigrationError.stream) { () throws(StreamError) in
             let end: End = try frame.message()
             try frame.check(end.digests, against: [frame.precedingDigest])

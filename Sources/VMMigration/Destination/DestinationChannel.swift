@@ -90,8 +90,9 @@ final class DestinationChannel: @unchecked Sendable {
     }
 
     /// Receives rounds of memory up to what ends them.
+    /// - Parameter onRound: called when the source knows that a round has arrived.
     /// - Returns: the frame that is neither memory nor the end of a round.
-    func receiveMemory(into memory: TargetMemory) throws(MigrationError) -> Frame {
+    func receiveMemory(into memory: TargetMemory, onRound: () -> Void) throws(MigrationError) -> Frame {
         while true {
             let frame = try nextFrame()
             switch frame.type {
@@ -105,6 +106,7 @@ final class DestinationChannel: @unchecked Sendable {
                     try frame.message()
                 }
                 try reply(RoundDone(round: end.round))
+                onRound()
             default: return frame
             }
         }

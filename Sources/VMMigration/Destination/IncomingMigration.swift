@@ -22,6 +22,9 @@ public final class IncomingMigration: Sendable {
     private let cancellation: Cancellation
     let record: ProgressRecord
     let arrived = TransferCounters()
+    /// Whether it can no longer be cancelled.
+    private let isHandedOver = Monitor(false)
+    let onStage: @Sendable (DestinationStage) -> Void
     /// Whether a guest may come before its memory.
     private let allowsPostCopy: Bool
     /// How long a source may be away whose pages the guest waits for; nil for ever.
@@ -34,10 +37,22 @@ public final class IncomingMigration: Sendable {
     ///   - allowsPostCopy: whether a guest may come before its memory, where the host can do that.
     ///   - recoverTimeout: where the link is lost in post-copy, and the guest waits for a page, how long until it is given
     ///     up; nil for never.
-    public init(
+    public convenience init(
         at uri: MigrationURI, stallTimeout: Duration = .seconds(10), backend: IOBackend = .auto,
         allowsPostCopy: Bool = true, recoverTimeout: Duration? = .seconds(300)
     ) throws(TransportError) {
+        try self.init(
+            at: uri, stallTimeout: stallTimeout, backend: backend, allowsPostCopy: allowsPostCopy,
+            recoverTimeout: recoverTimeout, onStage: { _ in })
+    }
+
+    /// - Parameter onStage: called in the thread of `receive`, which goes on when it returns.
+    package init(
+        at uri: MigrationURI, stallTimeout: Duration = .seconds(10), backend: IOBackend = .auto,
+        allowsPostCopy: Bool = true, recoverTimeout: Duration? = .seconds(300),
+        onStage: @escaping @Sendable (DestinationStage) -> Void
+    ) throws(TransportError) {
+        self.onStage = onStage
         let cancellation = try Cancellation()
         listener = try Listener(uri, cancellation: cancellation)
         self.cancellation = cancellation
@@ -51,11 +66,18 @@ public final class IncomingMigration: Sendable {
     /// Where it listens, with the port that was chosen where 0 was asked for.
     public var uri: MigrationURI { listener.uri }
 
-    /// Ends it, if the guest does not run here yet. Does not wait.
+    /// Ends it, if the guest is not this side's yet. Does not wait.
     public func cancel() {
-        // What comes after it is the guest's.
-        guard !arrival.withLock({ $0?.isRunning ?? false }) else { return }
-        cancellation.cancel()
+        isHandedOver.withLock { if !$0 { cancellation.cancel() } }
+    }
+
+    /// The guest is this side's from here on: the source has to hear that it runs, so its connection stays.
+    /// - Throws: `cancelled`, where it was before.
+    func enterHandOver() throws(MigrationError) {
+        try isHandedOver.withLock { (isHandedOver) throws(MigrationError) in
+            if cancellation.isCancelled { throw .cancelled }
+            isHandedOver = true
+        }
     }
 
     /// Waits for a source, and receives what it sends.
@@ -99,6 +121,7 @@ public final class IncomingMigration: Sendable {
     ) throws(MigrationError) -> Machine {
         let features = features
         let hello = try main.greet(features)
+        onStage(.hello)
         guard hello.channel == 0 else { throw .refused(by: .destination, "the main channel has to come first") }
         var extra: [DestinationChannel] = []
         for _ in 1..<hello.channelCount {
@@ -116,7 +139,8 @@ public final class IncomingMigration: Sendable {
             hello.features.contains(PostCopy.feature) && features.contains(PostCopy.feature)
             ? try PostCopyArrival(self, machine, memory, hello.migration) : nil
         try main.reply(.accepted)
-        return try ArrivingMachine(machine, memory, main, extra, arrival).run()
+        onStage(.accepted)
+        return try ArrivingMachine(machine, memory, main, extra, of: self, arrival).run()
     }
 
     /// What this side can do beyond the least.

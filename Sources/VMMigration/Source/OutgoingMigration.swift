@@ -13,11 +13,14 @@ import VMState
 /// ```
 ///
 /// # Who has the guest
-/// Until the destination has confirmed that it has everything (`ready`), the source owns the guest: whatever fails, it goes on
-/// there. From then on the destination may run it, once it is told to (`commit`), or finds that the source has ended without
-/// taking its word back. So from `ready` on the source's machine only goes on if the destination says that it has given up, or
-/// is gone: its end of the connection is closed, which it does not do before it has said that it runs the guest. Where neither
-/// is heard, nobody can know (the two generals' problem), and the source keeps the guest still and its state: `inDoubt`.
+/// The source, until it has sent its word that the guest is the destination's (`commit`), which it does once the destination has
+/// confirmed that it has everything (`ready`). Whatever fails before, the guest goes on at the source, and the destination ends:
+/// it never runs a guest without that word, also where the source is gone.
+///
+/// From the word on, the source's machine goes on only where the destination cannot run the guest: it says that it has given up,
+/// or the word did not get out, or its process is known to have ended. Otherwise nobody can know (the two generals' problem),
+/// and the source keeps the guest still and its state: `inDoubt`. A connection that ends proves nothing, as whoever relays it
+/// may have ended it.
 ///
 /// A file cannot answer: what is in it is whole before it gets its name, and the machine ends then.
 ///
@@ -31,16 +34,27 @@ public final class OutgoingMigration: Sendable {
     let record: ProgressRecord
     /// Called in the thread of `run()` with each harvest, before its pages are sent.
     let onHarvest: @Sendable (borrowing DirtyRound, _ round: Int) -> Void
+    let onStage: @Sendable (SourceStage) -> Void
 
     /// - Parameter onHarvest: called in the thread of `run()` with what was dirty at the start of each round but the first.
-    public init(
+    public convenience init(
         _ machine: Machine, to uri: MigrationURI, _ parameters: MigrationParameters = .init(),
         onHarvest: @escaping @Sendable (borrowing DirtyRound, _ round: Int) -> Void = { _, _ in }
+    ) throws(TransportError) {
+        try self.init(machine, to: uri, parameters, onHarvest: onHarvest, onStage: { _ in })
+    }
+
+    /// - Parameter onStage: called in the thread of `run()`, which goes on when it returns.
+    package init(
+        _ machine: Machine, to uri: MigrationURI, _ parameters: MigrationParameters = .init(),
+        onHarvest: @escaping @Sendable (borrowing DirtyRound, _ round: Int) -> Void = { _, _ in },
+        onStage: @escaping @Sendable (SourceStage) -> Void
     ) throws(TransportError) {
         self.machine = machine
         self.uri = uri
         self.parameters = parameters
         self.onHarvest = onHarvest
+        self.onStage = onStage
         cancellation = try Cancellation()
         record = ProgressRecord(counters)
     }
@@ -70,9 +84,12 @@ public final class OutgoingMigration: Sendable {
         let memory = try MigrationError.wrap(MigrationError.regions) { () throws(RegionManagerError) in
             try SourceMemory(machine)
         }
+        onStage(.setup)
         let link = try SourceLink(self)
         do throws(MigrationError) {
+            onStage(.connected)
             try link.open(try model())
+            onStage(.accepted)
             record.enter(.active, total: memory.pageCount)
             var preCopy = PreCopy(self, memory, link)
             try preCopy.run()

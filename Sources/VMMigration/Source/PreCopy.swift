@@ -50,6 +50,7 @@ struct PreCopy: ~Copyable {
                 pending: pending << PageSize.size4K.shift)
             round.expectedDowntime = convergence.expectedDowntime(pending << PageSize.size4K.shift)
             migration.record.end(round, bandwidth: convergence.bandwidth)
+            migration.onStage(.roundEnd)
             switch step {
             case .switchOver:
                 return try switchOver(after: round.number)
@@ -147,6 +148,7 @@ struct PreCopy: ~Copyable {
         link.liftLimit()
         let switchOver = SwitchOver(migration, link)
         switchOver.stopProcessors()
+        migration.onStage(.stopped)
         do throws(MigrationError) {
             try checkGuest()
             // What was found last has not been sent: it is put back, and found again with what came since.
@@ -157,6 +159,7 @@ struct PreCopy: ~Copyable {
             try switchOver.sendMemory(number, dirty.pageCount) { () throws(MigrationError) in
                 try send(number, isLast: true)
             }
+            migration.onStage(.memorySent)
             try switchOver.handOver()
         } catch .inDoubt(let error) {
             throw .inDoubt(error)

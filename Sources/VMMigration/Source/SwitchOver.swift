@@ -56,9 +56,10 @@ final class SwitchOver {
             try main.send(.state, encoded: state)
             try link.sendEnd()
         }
+        migration.onStage(.stateSent)
         if link.isAnswered {
             let _: Ready = try stage(.restore) { () throws(MigrationError) in try main.receive() }
-            // From here on the destination may run the guest.
+            migration.onStage(.ready)
             try migration.record.enterHandOver()
             try stage(.handOver) { () throws(MigrationError) in try commit() }
         } else {
@@ -76,15 +77,31 @@ final class SwitchOver {
     }
 
     /// Gives the guest away, and waits until it is known to run.
-    private func commit() throws(MigrationError) {
+    func commit() throws(MigrationError) {
+        let main = link.main
+        let destination = PeerProcess(main.connection)
         do throws(MigrationError) {
-            try link.main.send(.commit)
-            let _: Running = try link.main.receive()
-        } catch .transport(let error) {
-            // A destination closes its end only once it has said that it runs the guest; or it has ended, and the guest with
-            // it.
-            if error.isPeerGone { throw .transport(error) }
+            try main.send(.commit)
+        } catch {
+            // The kernel has taken nothing of it for a peer that is gone. Otherwise, it may have taken all of it.
+            if case .transport(let error) = error, error.isPeerGone { throw .transport(error) }
+            if case .refused = error { throw error }
+            throw .inDoubt(error)
+        }
+        migration.onStage(.committed)
+        do throws(MigrationError) {
+            let _: Running = try main.receive()
+        } catch .refused(let side, let reason) {
+            throw .refused(by: side, reason)
+        } catch {
+            // The guest has ended with the process that had it.
+            if case .transport(let error) = error, error.isPeerGone, destination.hasEnded(within: Self.exitTime) {
+                throw .transport(error)
+            }
             throw .inDoubt(error)
         }
     }
+
+    /// How long a process takes to end once its descriptors are closed.
+    private static let exitTime = Duration.seconds(2)
 }

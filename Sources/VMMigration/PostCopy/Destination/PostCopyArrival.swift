@@ -1,5 +1,4 @@
 import Glibc
-import Synchronization
 import SystemPackage
 import VMHost
 import VMMachine
@@ -18,7 +17,6 @@ final class PostCopyArrival: Sendable {
     /// Where requests go; nil while there is no link.
     let link = Monitor<DestinationChannel?>(nil)
     private let faults = Monitor<FaultThread?>(nil)
-    private let running = Atomic<Bool>(false)
     private let outcome = Monitor<Result<Void, MigrationError>?>(nil)
 
     private static let stackSize = 256 << 10
@@ -36,13 +34,24 @@ final class PostCopyArrival: Sendable {
         try memory.probe()
     }
 
-    /// Whether the guest runs here.
-    var isRunning: Bool { running.load(ordering: .acquiring) }
     var received: ReceivedPages { memory.target.received }
 
-    /// Makes pages missing, and waits for who touches them. The guest does not run yet.
+    /// Drops pages that come again, while the guest still runs at the source or stands still there.
+    /// - Parameter missing: gets those that a frame names.
+    func discard(_ frame: Frame, _ missing: inout PageSet) throws(MigrationError) {
+        let list = try MigrationError.wrap(MigrationError.stream) { () throws(StreamError) in
+            try MissingPages(frame, of: memory.target.blocks)
+        }
+        for run in list.runs {
+            missing.insert(run)
+            try memory.discard(run)
+        }
+    }
+
+    /// From now on, whoever touches pages that are missing waits. The guest does not run yet.
     func prepare(for missing: PageSet) throws(MigrationError) {
         try memory.register()
+        // Before that, the kernel may have put huge pages where some were dropped.
         try missing.forEachRun { (run) throws(MigrationError) in try memory.discard(run) }
         let count = received.missingCount
         guard count == missing.count else {
@@ -65,7 +74,6 @@ final class PostCopyArrival: Sendable {
 
     /// The guest runs: receives what it lacks from here on.
     func begin(on channel: DestinationChannel) {
-        running.store(true, ordering: .releasing)
         migration.record.beginPostCopy(pages: received.missingCount)
         channel.connection.stallTimeout = migration.stallTimeout
         do throws(Errno) {

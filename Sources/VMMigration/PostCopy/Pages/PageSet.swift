@@ -25,6 +25,13 @@ struct PageSet {
         }
     }
 
+    /// What it has that another set of the same blocks has not.
+    func subtracting(_ other: PageSet) -> PageSet {
+        var rest = self
+        other.forEachRun { rest.remove($0) }
+        return rest
+    }
+
     mutating func removeAll() {
         for block in words.indices {
             for index in words[block].indices { words[block][index] = 0 }

@@ -5,7 +5,7 @@ import VMMachine
 extension PreCopy {
     /// Switches over without any round before: all pages follow.
     func runWithoutRounds() throws(MigrationError) {
-        try switchToPostCopy { [memory] (_) throws(MigrationError) in
+        try switchToPostCopy(without: PageSet(memory.blocks)) { [memory] (_) throws(MigrationError) in
             var missing = PageSet(memory.blocks)
             for (index, block) in memory.blocks.enumerated() {
                 missing.insert(PageRun(block: index, pages: 0..<block.pageCount))
@@ -17,7 +17,11 @@ extension PreCopy {
     /// Switches over after rounds, the last of which left pages that have to be sent once more.
     func switchToPostCopy(after round: Int) throws(MigrationError) {
         throttle?.end()
-        try switchToPostCopy { [memory, dirty, tracker, migration] (switchOver) throws(MigrationError) in
+        // Dropping pages takes the destination a while: those that are known by now it drops while the guest still runs.
+        let known = pagesOfRound
+        try link.main.sendMissing(known)
+        try link.main.sendRound(UInt64(round + 1))
+        try switchToPostCopy(without: known) { [dirty, tracker, migration] (switchOver) throws(MigrationError) in
             // What was found last has not been sent: it is put back, and found again with what came since.
             dirty.round.putBack()
             try switchOver.stage(.harvest) { () throws(MigrationError) in
@@ -26,27 +30,35 @@ extension PreCopy {
                 }
             }
             migration.onHarvest(dirty.round, round + 1)
-            var missing = PageSet(memory.blocks)
-            dirty.round.forEachRun { range in
-                memory.forEachRun(at: range) { missing.insert($0) }
-            }
-            return missing
+            return pagesOfRound
         }
     }
 
-    /// - Parameter findMissing: called once the guest stands still: what the destination lacks.
+    /// What was found dirty last.
+    private var pagesOfRound: PageSet {
+        var pages = PageSet(memory.blocks)
+        dirty.round.forEachRun { range in
+            memory.forEachRun(at: range) { pages.insert($0) }
+        }
+        return pages
+    }
+
+    /// - Parameters:
+    ///   - known: pages that the destination knows it lacks.
+    ///   - findMissing: called once the guest stands still: all that it lacks.
     private func switchToPostCopy(
-        _ findMissing: (SwitchOver) throws(MigrationError) -> PageSet
+        without known: PageSet, _ findMissing: (SwitchOver) throws(MigrationError) -> PageSet
     ) throws(MigrationError) {
         link.liftLimit()
         let switchOver = SwitchOver(migration, link)
         switchOver.stopProcessors()
+        migration.onStage(.stopped)
         let pending: PendingPages
         do throws(MigrationError) {
             if migration.machine.hasEnded { throw .guestEnded }
             let missing = try findMissing(switchOver)
             pending = PendingPages(missing, of: memory.blocks)
-            if let error = try switchOver.handOver(without: missing) { pending.fail(error) }
+            if let error = try switchOver.handOver(without: missing, known) { pending.fail(error) }
         } catch {
             migration.machine.resume()
             throw error

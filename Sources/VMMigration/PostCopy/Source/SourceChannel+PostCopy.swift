@@ -24,6 +24,12 @@ extension SourceChannel {
         try list.finish(send)
     }
 
+    /// Sends a round without memory, and waits until what was sent before has been taken in.
+    func sendRound(_ number: UInt64) throws(MigrationError) {
+        try endRound(number, since: counts, isLast: false)
+        try waitForRound(number)
+    }
+
     private func sendingAlone(
         _ body: (SourceChannel) throws(StreamFailure<TransportError>) -> Void
     ) throws(MigrationError) {

@@ -1,0 +1,167 @@
+import Glibc
+import TestSupport
+import Testing
+import VMDevices
+import VMHost
+import VMMachine
+import VMMigration
+import VMState
+
+/// One migration of a machine to another within the process.
+struct Hop: Sendable, CustomTestStringConvertible {
+    enum Transport: String, CaseIterable, Sendable {
+        case unix, tcp, pair, pipe, file
+    }
+
+    var transport = Transport.unix
+    var parameters = Self.usual
+    var destination = MachineConfiguration.Restoring(timeout: LiveMachine.timeout)
+    var onSource: @Sendable (SourceStage, OutgoingMigration) -> Void = { _, _ in }
+    var onDestination: @Sendable (DestinationStage, IncomingMigration) -> Void = { _, _ in }
+
+    /// Nobody has to wait long for a peer that is gone.
+    static let usual = MigrationParameters(
+        downtimeLimit: .milliseconds(100), stallTimeout: .seconds(20), connectTimeout: .seconds(20))
+
+    var testDescription: String {
+        "\(transport), \(parameters.channels) channels, \(parameters.backend), \(destination.dirtyTracking)"
+    }
+
+    /// How it went on both sides.
+    struct Ends: Sendable {
+        var source: MigrationError?
+        var destination: MigrationError?
+        var arrived: LiveMachine?
+        var progress: MigrationProgress
+    }
+
+    /// Moves the guest of a machine.
+    func make(_ source: LiveMachine) throws -> Ends {
+        switch transport {
+        case .unix:
+            let folder = try TemporaryFolder()
+            return try make(source, at: MigrationURI("unix:" + folder.path("socket")))
+        case .tcp:
+            return try make(source, at: MigrationURI("tcp:127.0.0.1:0"))
+        case .pair:
+            var ends: [CInt] = [-1, -1]
+            try #require(socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &ends) == 0)
+            return try make(source, at: MigrationURI("fd:\(ends[0])"), to: MigrationURI("fd:\(ends[1])"))
+        case .pipe:
+            var ends: [CInt] = [-1, -1]
+            try #require(pipe(&ends) == 0)
+            return try make(source, at: MigrationURI("fd:\(ends[0])"), to: MigrationURI("fd:\(ends[1])"))
+        case .file:
+            return try makeThroughFile(source)
+        }
+    }
+
+    /// - Parameter target: where the source connects to; nil for where the destination listens.
+    func make(_ source: LiveMachine, at uri: MigrationURI, to target: MigrationURI? = nil) throws -> Ends {
+        let incoming = try incoming(at: uri)
+        let outgoing = try outgoing(source, to: target ?? incoming.value.uri)
+        let arrival = try Arrival(incoming.value, destination, source.console)
+        let failure = Self.failure { () throws(MigrationError) in try outgoing.value.run() }
+        // One that nobody has come to would wait for ever.
+        if failure != nil { arrival.giveUp() }
+        return arrival.end(Ends(source: failure, progress: outgoing.value.progress))
+    }
+
+    private func makeThroughFile(_ source: LiveMachine) throws -> Ends {
+        let folder = try TemporaryFolder()
+        let uri = try MigrationURI("file:" + folder.path("stream"))
+        let outgoing = try outgoing(source, to: uri)
+        let failure = Self.failure { () throws(MigrationError) in try outgoing.value.run() }
+        let ends = Ends(source: failure, progress: outgoing.value.progress)
+        guard failure == nil else { return ends }
+        return try Arrival(incoming(at: uri).value, destination, source.console).end(ends)
+    }
+
+    static func failure(_ body: () throws(MigrationError) -> Void) -> MigrationError? {
+        do throws(MigrationError) {
+            try body()
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    private func outgoing(_ source: LiveMachine, to uri: MigrationURI) throws -> Reference<OutgoingMigration> {
+        let made = Reference<OutgoingMigration>()
+        made.set(
+            try OutgoingMigration(
+                source.machine, to: uri, parameters, onStage: { [onSource] in onSource($0, made.value) }))
+        return made
+    }
+
+    private func incoming(at uri: MigrationURI) throws -> Reference<IncomingMigration> {
+        let made = Reference<IncomingMigration>()
+        made.set(
+            try IncomingMigration(
+                at: uri, stallTimeout: parameters.stallTimeout, backend: parameters.backend,
+                onStage: { [onDestination] in onDestination($0, made.value) }))
+        return made
+    }
+}
+
+/// What a closure refers to that is made before it.
+final class Reference<Value: AnyObject & Sendable>: Sendable {
+    private let held = Monitor<Value?>(nil)
+
+    var value: Value {
+        guard let value = held.withLock(\.self) else { preconditionFailure("nothing was set") }
+        return value
+    }
+
+    func set(_ value: Value) {
+        held.withLock { $0 = value }
+    }
+}
+
+/// A destination at work in a thread.
+final class Arrival: Sendable {
+    private struct State {
+        var machine: LiveMachine?
+        var failure: MigrationError?
+        var hasEnded = false
+    }
+
+    private let migration: IncomingMigration
+    private let state = Monitor(State())
+    private let thread = Monitor<pthread_t?>(nil)
+
+    init(
+        _ migration: IncomingMigration, _ restoring: MachineConfiguration.Restoring, _ console: SharedConsole
+    ) throws {
+        self.migration = migration
+        let started = try HostThread.start(stackSize: 1 << 20) { [self] in
+            do throws(MigrationError) {
+                let machine = try migration.receive { (model) throws(MachineError) in
+                    try Machine(restoring: model, restoring, console: console)
+                }
+                state.change { $0.machine = try? LiveMachine(started: machine, console) }
+            } catch {
+                state.change { $0.failure = error }
+            }
+            state.change { $0.hasEnded = true }
+        }
+        thread.withLock { $0 = started }
+    }
+
+    /// Cancels it, unless it ends by itself within a moment.
+    func giveUp() {
+        let hasEnded: Bool? = state.wait(until: .now.advanced(by: .seconds(1))) { $0.hasEnded ? true : nil }
+        if hasEnded == nil { migration.cancel() }
+    }
+
+    func end(_ ends: Hop.Ends) -> Hop.Ends {
+        if let started = thread.withLock(\.self) { pthread_join(started, nil) }
+        var ends = ends
+        state.withLock {
+            ends.destination = $0.failure
+            ends.arrived = $0.machine
+            $0.machine = nil
+        }
+        return ends
+    }
+}
