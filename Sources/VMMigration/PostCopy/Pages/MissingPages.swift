@@ -6,18 +6,18 @@ import VMAddressSpace
 ///
 /// It is the number of runs in 4 bytes, 4 bytes that are 1 in the last frame of a list and else 0, and the runs
 /// (`MemoryRun`, of the kind `zero`).
-struct MissingPages {
+public struct MissingPages {
     /// The most runs.
-    static let runLimit = 4095
+    public static let runLimit = 4095
     static let headerByteCount = 8
     static let largestPayload = headerByteCount + runLimit * MemoryRun.byteCount
 
-    let runs: [PageRun]
+    public let runs: [PageRun]
     /// Whether the list ends with it.
-    let isLast: Bool
+    public let isLast: Bool
 
     /// - Throws: `StreamError` for anything that is no list of pages of the blocks.
-    init(_ frame: Frame, of blocks: [RAMBlock]) throws(StreamError) {
+    public init(_ frame: Frame, of blocks: [RAMBlock]) throws(StreamError) {
         guard frame.type == .missing else { throw frame.error(.otherMessage(frame.type)) }
         do throws(MemoryError) {
             try self.init(frame.payload, of: blocks)
@@ -53,17 +53,17 @@ struct MissingPages {
 }
 
 /// Gathers runs of pages into frames that say what is missing.
-struct MissingPagesWriter: ~Copyable {
+public struct MissingPagesWriter: ~Copyable {
     private var payload: [UInt8] = []
     private var count = 0
 
-    init() {
+    public init() {
         clear()
     }
 
     /// Adds pages, and sends what is full.
     /// - Parameter run: in a block that the receiver knows.
-    mutating func append<Failure: Error>(
+    public mutating func append<Failure: Error>(
         _ run: PageRun, _ send: (UnsafeRawBufferPointer) throws(Failure) -> Void
     ) throws(Failure) {
         var first = run.pages.lowerBound
@@ -84,7 +84,7 @@ struct MissingPagesWriter: ~Copyable {
     }
 
     /// Ends the list.
-    consuming func finish<Failure: Error>(
+    public consuming func finish<Failure: Error>(
         _ send: (UnsafeRawBufferPointer) throws(Failure) -> Void
     ) throws(Failure) {
         try flush(isLast: true, send)
