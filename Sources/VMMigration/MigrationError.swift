@@ -29,7 +29,7 @@ public enum MigrationError: Error, Sendable {
     case unwritable(block: String, signal: Int32)
     /// A thread for a channel could not be started.
     case thread(Errno)
-    /// Extra channels or answers cannot go over a file or a pipe.
+    /// Extra channels, post-copy or answers cannot go over a file or a pipe.
     case oneWay(MigrationURI)
     /// The source has given the guest away, and does not know whether the destination runs it: why it has not heard so. The
     /// source's machine stands still; it must not go on unless the destination's is known not to.
@@ -76,7 +76,7 @@ extension MigrationError: CustomStringConvertible {
         case .unwritable(let block, let signal):
             "pages of the block \"\(block)\" cannot be written (signal \(signal)); the host is out of memory"
         case .thread(let errno): "a thread for a channel cannot be started: \(errno) (\(errno.symbol))"
-        case .oneWay(let uri): "\(uri) goes one way only, and cannot have several channels"
+        case .oneWay(let uri): "\(uri) goes one way only: it can have neither several channels nor post-copy"
         case .userFault(let error): "\(error)"
         case .guestLost(let count, let reason):
             "the guest is lost: \(count) pages of its memory were still to come from the source to the destination, and "

@@ -3,10 +3,11 @@ import VMState
 
 /// One of the connections of a destination: memory comes in on it, and answers go out.
 ///
-/// It is used by one thread at a time.
+/// It is used by one thread at a time; in post-copy, by one that reads and, at a time, one that writes.
 final class DestinationChannel: @unchecked Sendable {
     // SAFETY: `IncomingMigration` uses it in its own thread, or in one that it has started for it and waits for: starting and
-    // joining order the two.
+    // joining order the two. In post-copy, `PostCopyArrival` reads in its own thread, and writes with its link locked: what
+    // reading and writing use has nothing in common.
     let connection: Connection
     private var reader: FrameReader<Connection>
     private var writer: FrameWriter<Connection>

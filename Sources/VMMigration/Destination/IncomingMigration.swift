@@ -29,8 +29,8 @@ public final class IncomingMigration: Sendable {
     private let allowsPostCopy: Bool
     /// How long a source may be away whose pages the guest waits for; nil for ever.
     let recoverTimeout: Duration?
-    /// The memory that comes while the guest runs.
-    let arrival = Monitor<PostCopyArrival?>(nil)
+    /// Of the memory that comes while the guest runs.
+    let memoryEnd = Monitor<MemoryEnd?>(nil)
 
     /// Listens, or opens what is to be read.
     /// - Parameters:

@@ -7,7 +7,7 @@ extension IncomingMigration {
     /// came before the guest. Whoever runs a guest that has come calls it before the process ends: the source waits for word.
     /// - Throws: `guestLost`, where pages do not come any more. The machine has been stopped then.
     public func waitForMemory() throws(MigrationError) {
-        guard let arrival = arrival.withLock(\.self) else { return }
-        try arrival.wait()
+        guard let end = memoryEnd.withLock(\.self) else { return }
+        try end.wait()
     }
 }

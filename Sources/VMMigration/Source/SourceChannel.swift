@@ -2,10 +2,11 @@ import VMHost
 
 /// One of the connections of a source: memory goes out on it, and answers come in.
 ///
-/// It is used by one thread at a time.
+/// It is used by one thread at a time; in post-copy, by one that writes and one that reads.
 final class SourceChannel: @unchecked Sendable {
     // SAFETY: `OutgoingMigration` uses it in its own thread, or in one that it has started for a round and waits for: starting
-    // and joining order the two. `cancel()` touches the connection alone, which any thread may.
+    // and joining order the two. In post-copy, a thread reads that was started for it: what reading and writing use has
+    // nothing in common. `cancel()` touches the connection alone, which any thread may.
     let connection: Connection
     let index: Int
     var writer: FrameWriter<Connection>

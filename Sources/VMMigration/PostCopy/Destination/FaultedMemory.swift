@@ -8,7 +8,7 @@ import VMRegions
 /// The memory of a machine that runs before all of it is there: whoever touches a page that is missing sleeps until it has
 /// come.
 ///
-/// Regions stay as they are while it is kept.
+/// Regions stay as they are until `endArriving()`.
 ///
 /// Threads: any, several at once.
 final class FaultedMemory: Sendable {
@@ -16,7 +16,7 @@ final class FaultedMemory: Sendable {
     let userFault: UserFault
     let map: FaultMap
     private let machine: Machine
-    private let hold: RegionHold
+    private let hold: Monitor<RegionHold?>
     /// Where the guest sees pages of blocks that are filled at another place.
     private let views: [FaultMap.Place]
 
@@ -26,7 +26,7 @@ final class FaultedMemory: Sendable {
             try machine.regions.withTurn { manager throws(RegionManagerError) in (try manager.hold(), manager.seenBytes) }
         }
         self.machine = machine
-        self.hold = hold
+        self.hold = Monitor(hold)
         self.target = target
         let filled = target.contents.enumerated().flatMap { (block, contents) in
             contents.extents.map { FaultMap.Place(block: block, $0.bytes, $0.hostAddress) }
@@ -70,7 +70,9 @@ final class FaultedMemory: Sendable {
         }
     }
 
+    /// All memory can be used, copied and changed as any other.
     func endArriving() {
+        hold.withLock { $0 = nil }
         // A manager's turn comes sooner or later.
         try? machine.regions.withTurn { manager throws(RegionManagerError) in manager.endArriving() }
     }

@@ -52,12 +52,6 @@ extension PostCopyArrival {
         channel.connection.shutDown()
     }
 
-    /// Faults cannot be heard of any more.
-    func dropLink(_ error: MigrationError) {
-        migration.record.pausePostCopy(error)
-        link.withLock { $0?.connection.shutDown() }
-    }
-
     // MARK: A link that was lost
 
     /// Waits for the source to come back.

@@ -17,11 +17,13 @@ final class PostCopyArrival: Sendable {
     /// Where requests go; nil while there is no link.
     let link = Monitor<DestinationChannel?>(nil)
     private let faults = Monitor<FaultThread?>(nil)
-    private let outcome = Monitor<Result<Void, MigrationError>?>(nil)
+    private let ending = MemoryEnd()
+    /// Why faults cannot be served any more.
+    private let failure = Monitor<MigrationError?>(nil)
 
     private static let stackSize = 256 << 10
     /// How long processors that were told to stop may take to do so.
-    private static let stopTime = Duration.milliseconds(100)
+    private static let stopMicroseconds: useconds_t = 100_000
 
     /// - Throws: `userFault`, where the host cannot do it with the machine's memory.
     init(
@@ -61,15 +63,15 @@ final class PostCopyArrival: Sendable {
         try memory.beginArriving()
         let thread = try FaultThread(
             memory, onFault: { [self] (page, address) throws(MigrationError) in try handle(page, at: address) },
-            onIdle: { [self] in keepAlive() }, onFailure: { [self] in dropLink($0) })
+            onIdle: { [self] in keepAlive() }, onFailure: { [self] in stop($0) })
         faults.withLock { $0 = thread }
-        migration.arrival.withLock { $0 = self }
+        migration.memoryEnd.withLock { $0 = ending }
     }
 
     /// The guest stays with the source.
     func cancel() {
         end(.success(()))
-        migration.arrival.withLock { $0 = nil }
+        migration.memoryEnd.withLock { $0 = nil }
     }
 
     /// The guest runs: receives what it lacks from here on.
@@ -84,9 +86,10 @@ final class PostCopyArrival: Sendable {
         }
     }
 
-    /// Waits until all pages are there, or the guest needs no more.
-    func wait() throws(MigrationError) {
-        try outcome.wait { $0 }.get()
+    /// Faults cannot be served any more.
+    private func stop(_ error: MigrationError) {
+        failure.withLock { $0 = error }
+        link.withLock { $0?.connection.shutDown() }
     }
 
     // MARK: Receiving
@@ -102,6 +105,7 @@ final class PostCopyArrival: Sendable {
             } catch {
                 detach(channel)
                 do throws(MigrationError) {
+                    if let failure = failure.withLock(\.self) { throw failure }
                     guard !isFatal(error) else { throw error }
                     channel = try reconnect(after: error)
                 } catch .guestEnded {
@@ -115,7 +119,8 @@ final class PostCopyArrival: Sendable {
 
     /// Returns once all is there, or the guest has ended; the source has been told.
     func receive(on channel: DestinationChannel) throws(MigrationError) {
-        while !machine.hasEnded {
+        // A report on how the guest has ended may need pages too.
+        while !(machine.hasEnded && ending.isAwaited) {
             let frame = try channel.nextFrame()
             switch frame.type {
             case .memory:
@@ -160,7 +165,8 @@ final class PostCopyArrival: Sendable {
 
     /// What no other link would help with.
     private func isFatal(_ error: MigrationError) -> Bool {
-        if case .userFault = error { return true }
+        // Of memory, the host may have some later.
+        if case .userFault(let reason) = error, case .place(_, let errno) = reason { return errno != .noMemory }
         return !migration.uri.canBeRejoined
     }
 
@@ -178,7 +184,7 @@ final class PostCopyArrival: Sendable {
         machine.stop()
         // Processors that wait leave the guest by a signal. Whoever does not, such as a device, wakes to zeros afterwards:
         // the guest must not.
-        _ = outcome.wait(until: .now.advanced(by: Self.stopTime)) { (_) -> Bool? in nil }
+        usleep(Self.stopMicroseconds)
         end(.failure(loss))
     }
 
@@ -190,6 +196,6 @@ final class PostCopyArrival: Sendable {
         }
         thread?.end()
         memory.endArriving()
-        outcome.change { $0 = result }
+        ending.tell(result)
     }
 }

@@ -85,6 +85,8 @@ final class PostCopySource: Sendable {
             while try handle(try channel.nextFrame()) {}
         } catch {
             pending.fail(error)
+            // Whoever writes may wait for a peer that reads nothing more.
+            channel.connection.shutDown()
         }
     }
 
