@@ -37,7 +37,8 @@ struct MigrationOptions: ParsableArguments {
     @Option(
         name: .customLong("postcopy-after"),
         help: ArgumentHelp(
-            "The same after N rounds of copying, if the guest cannot stand still for the rest by then.", valueName: "n"))
+            "The same after N rounds of copying, if the guest cannot stand still for the rest by then.", valueName: "n")
+    )
     var postCopyAfter: Int?
 
     @Option(name: .long, help: "How bytes are moved: auto (the default), ring for io_uring, or plain system calls.")

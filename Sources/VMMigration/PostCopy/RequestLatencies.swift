@@ -2,7 +2,7 @@
 public struct RequestLatencies: Hashable, Sendable {
     public private(set) var count: UInt64 = 0
     public private(set) var longest = Duration.zero
-    /// How many took how long: four buckets for each power of two of nanoseconds.
+    /// How many took how long: eight buckets for each power of two of nanoseconds.
     private var buckets: [UInt32] = []
 
     public init() {}
@@ -28,15 +28,14 @@ public struct RequestLatencies: Hashable, Sendable {
 
     private static func bucket(of nanoseconds: UInt64) -> Int {
         let power = 63 - nanoseconds.leadingZeroBitCount
-        let quarter = power >= 2 ? (nanoseconds >> UInt64(power - 2)) & 3 : 0
-        return power * 4 + Int(quarter)
+        let eighth = power >= 3 ? (nanoseconds >> UInt64(power - 3)) & 7 : 0
+        return power * 8 + Int(eighth)
     }
 
     /// The longest that is in it, in nanoseconds.
     private static func end(of bucket: Int) -> Int64 {
-        let (power, quarter) = (bucket / 4, bucket % 4)
-        guard power >= 2 else { return 1 << Int64(power + 1) }
-        let end = (UInt64(5 + quarter) << UInt64(power - 2)) &- 1
-        return Int64(clamping: end)
+        let (power, eighth) = (bucket / 8, bucket % 8)
+        guard power >= 3 else { return 1 << Int64(power + 1) }
+        return Int64(clamping: (UInt64(9 + eighth) << UInt64(power - 3)) &- 1)
     }
 }

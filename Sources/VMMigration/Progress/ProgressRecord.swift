@@ -81,7 +81,8 @@ final class ProgressRecord: Sendable {
         state.withLock { state in
             // In post-copy there is something to give up only while the link is lost.
             let isLinkLost = [.postcopyPaused, .postcopyRecover].contains(state.progress.status)
-            guard !state.isHandedOver || isLinkLost, state.progress.status.isUnderWay || state.progress.status == .none else {
+            guard !state.isHandedOver || isLinkLost, state.progress.status.isUnderWay || state.progress.status == .none
+            else {
                 return false
             }
             state.progress.status = .cancelling

@@ -13,7 +13,9 @@ extension RegionManager {
 
     /// What the guest sees, ascending, with where that is on the host. It stays so while a `RegionHold` is kept.
     public var seenBytes: [SeenBytes] {
-        inForce.map { SeenBytes(backing: $0.backing, bytes: $0.bytes, hostAddress: space.host.hostAddress($0.range.start)) }
+        inForce.map {
+            SeenBytes(backing: $0.backing, bytes: $0.bytes, hostAddress: space.host.hostAddress($0.range.start))
+        }
     }
 
     /// From now on not all memory has its contents: nobody can copy it, until `endArriving()`.

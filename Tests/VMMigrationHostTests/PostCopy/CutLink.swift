@@ -77,7 +77,8 @@ final class CutLink: Sendable {
                 state.pairs.append((source, destination))
                 return state.budgets.isEmpty ? .max : state.budgets.removeFirst()
             }
-            if let thread = try? HostThread.start(stackSize: 1 << 20, { [self] in relay(source, destination, budget) }) {
+            if let thread = try? HostThread.start(stackSize: 1 << 20, { [self] in relay(source, destination, budget) })
+            {
                 state.withLock { $0.threads.append(thread) }
             }
         }
@@ -87,7 +88,8 @@ final class CutLink: Sendable {
         var budget = budget
         var buffer = [UInt8](repeating: 0, count: 64 << 10)
         var polled = [
-            pollfd(fd: source, events: Int16(POLLIN), revents: 0), pollfd(fd: destination, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: source, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: destination, events: Int16(POLLIN), revents: 0),
         ]
         relaying: while poll(&polled, 2, -1) > 0 {
             for (index, to) in [(0, destination), (1, source)] where polled[index].revents != 0 {

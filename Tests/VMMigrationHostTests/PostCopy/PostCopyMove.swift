@@ -26,7 +26,8 @@ final class PostCopyMove: Sendable {
 
     /// Sets off.
     init(
-        _ source: LiveMachine, rounds: Int = 0, channels: Int = 1, backend: IOBackend = .auto, cutAfter budgets: [Int] = [],
+        _ source: LiveMachine, rounds: Int = 0, channels: Int = 1, backend: IOBackend = .auto,
+        cutAfter budgets: [Int] = [],
         breaks: Bool = false, allowsPostCopy: Bool = true, recoverTimeout: Duration? = .seconds(60)
     ) throws {
         self.source = source

@@ -23,7 +23,8 @@ struct StreamStateTests {
             (.hello, .hello, .description), (.description, .description, .rounds),
             (.rounds, .memory, .round), (.round, .memory, .round),
             (.rounds, .roundEnd, .rounds), (.round, .roundEnd, .rounds),
-            (.rounds, .missing, .rounds), (.rounds, .state, .end), (.end, .end, .commit), (.commit, .commit, isPostCopy ? .postCopy : .done),
+            (.rounds, .missing, .rounds), (.rounds, .state, .end), (.end, .end, .commit),
+            (.commit, .commit, isPostCopy ? .postCopy : .done),
             (.postCopy, .memory, .postCopy), (.postCopy, .complete, .done),
         ]
         let extra: [Row] = [

@@ -23,7 +23,8 @@ final class FaultedMemory: Sendable {
     /// - Throws: `userFault`, where the host cannot do it, or not with memory of a kind that the machine has.
     init(_ machine: Machine, _ target: TargetMemory) throws(MigrationError) {
         let (hold, seen) = try MigrationError.wrap(MigrationError.regions) { () throws(RegionManagerError) in
-            try machine.regions.withTurn { manager throws(RegionManagerError) in (try manager.hold(), manager.seenBytes) }
+            try machine.regions.withTurn { manager throws(RegionManagerError) in (try manager.hold(), manager.seenBytes)
+            }
         }
         self.machine = machine
         self.hold = Monitor(hold)

@@ -148,7 +148,7 @@ extension PendingPages.State {
 /// Requests in the order in which they came.
 private struct RequestQueue {
     /// No host has so many threads that all wait for a page.
-    static let limit = 1 << 16
+    static let limit = 1 << 13
 
     private var entries: [(run: PageRun, time: MonotonicTime)] = []
     private var head = 0

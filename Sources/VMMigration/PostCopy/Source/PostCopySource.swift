@@ -124,7 +124,8 @@ final class PostCopySource: Sendable {
     private func reconnect(after error: MigrationError) throws(MigrationError) -> SourceChannel {
         let missing = pending.count
         guard migration.uri.canBeRejoined else {
-            throw .guestLost(missingPages: missing, reason: "\(error), and there is no connecting to \(migration.uri) again")
+            throw .guestLost(
+                missingPages: missing, reason: "\(error), and there is no connecting to \(migration.uri) again")
         }
         migration.record.pausePostCopy(error)
         while true {
