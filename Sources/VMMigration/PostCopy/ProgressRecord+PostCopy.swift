@@ -26,11 +26,11 @@ extension ProgressRecord {
     }
 
     /// The link is lost.
-    /// - Parameter isNew: false where it is lost still.
-    func pausePostCopy(_ error: MigrationError, isNew: Bool = true) {
+    /// - Parameter attempt: why there is no other yet; nil where nobody has tried.
+    func pausePostCopy(_ error: MigrationError, attempt: MigrationError? = nil) {
         state.withLock { state in
-            if isNew { state.progress.pauses += 1 }
-            state.progress.failure = "\(error)"
+            if attempt == nil { state.progress.pauses += 1 }
+            state.progress.failure = "\(error)" + (attempt.map { "; connecting again: \($0)" } ?? "")
             if state.progress.status != .cancelling { state.progress.status = .postcopyPaused }
         }
     }

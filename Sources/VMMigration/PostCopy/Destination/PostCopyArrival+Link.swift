@@ -70,12 +70,13 @@ extension PostCopyArrival {
                     missingPages: received.missingCount,
                     reason: "\(error), and the source has not come back for \(migration.recoverTimeout ?? .zero)")
             }
-            if let channel = try accept(for: Self.listeningTime) { return channel }
+            if let channel = try accept(for: Self.listeningTime, after: error) { return channel }
         }
     }
 
+    /// - Parameter loss: why the link was lost; nil where nothing is missing any more, and nobody has to know.
     /// - Returns: nil where the source has not come.
-    private func accept(for time: Duration) throws(MigrationError) -> DestinationChannel? {
+    private func accept(for time: Duration, after loss: MigrationError? = nil) throws(MigrationError) -> DestinationChannel? {
         let channel: DestinationChannel
         do throws(MigrationError) {
             channel = try migration.accept(until: time)
@@ -85,15 +86,15 @@ extension PostCopyArrival {
         do throws(MigrationError) {
             _ = try channel.greet([PostCopy.feature, PostCopy.recovery], of: id)
             channel.beginRecovery()
-            migration.record.enter(.postcopyRecover)
+            if loss != nil { migration.record.enter(.postcopyRecover) }
             try channel.sendMissing(received)
-            migration.record.beginPostCopy(pages: received.missingCount)
+            if loss != nil { migration.record.beginPostCopy(pages: received.missingCount) }
             attach(channel)
             return channel
         } catch {
             if case .refused(by: .destination, let reason) = error { channel.abort(reason) }
             channel.connection.shutDown()
-            migration.record.pausePostCopy(error, isNew: false)
+            if let loss { migration.record.pausePostCopy(loss, attempt: error) }
             return nil
         }
     }

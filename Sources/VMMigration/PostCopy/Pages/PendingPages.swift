@@ -91,8 +91,14 @@ final class PendingPages: Sendable {
         state.change { $0.ending = ending }
     }
 
-    func fail(_ error: MigrationError) {
-        state.change { if $0.failure == nil { $0.failure = error } }
+    /// - Returns: why it failed first.
+    @discardableResult
+    func fail(_ error: MigrationError) -> MigrationError {
+        state.change { state in
+            let first = state.failure ?? error
+            state.failure = first
+            return first
+        }
     }
 
     /// Waits until the other side has ended it.

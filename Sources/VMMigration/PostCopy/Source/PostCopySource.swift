@@ -52,6 +52,15 @@ final class PostCopySource: Sendable {
             channel.connection.shutDown()
             pthread_join(reader, nil)
         }
+        do throws(MigrationError) {
+            try sendPages(on: channel)
+        } catch {
+            // Where the reader has ended the link, its reason is the one that counts.
+            throw pending.fail(error)
+        }
+    }
+
+    private func sendPages(on channel: SourceChannel) throws(MigrationError) {
         let pages = FirstCopy(memory, channel, 1)
         let before = channel.counts
         while true {
@@ -137,8 +146,8 @@ final class PostCopySource: Sendable {
             } catch .cancelled {
                 throw .guestLost(missingPages: missing, reason: "\(error), and it was given up (cancelled)")
             } catch let next {
-                migration.record.pausePostCopy(next, isNew: false)
-                try wait(missing, next)
+                migration.record.pausePostCopy(error, attempt: next)
+                try wait(missing, error)
             }
         }
     }
