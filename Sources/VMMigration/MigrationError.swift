@@ -78,6 +78,9 @@ extension MigrationError: CustomStringConvertible {
         case .thread(let errno): "a thread for a channel cannot be started: \(errno) (\(errno.symbol))"
         case .oneWay(let uri): "\(uri) goes one way only: it can have neither several channels nor post-copy"
         case .userFault(let error): "\(error)"
+        case .guestLost(0, let reason):
+            "all pages of the guest's memory were sent, and the destination has not said that it has them: \(reason); "
+                + "where it has, the guest goes on there"
         case .guestLost(let count, let reason):
             "the guest is lost: \(count) pages of its memory were still to come from the source to the destination, and "
                 + "cannot any more: \(reason)"

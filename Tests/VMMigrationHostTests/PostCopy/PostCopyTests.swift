@@ -90,6 +90,9 @@ struct PostCopyTests {
         defer { move.end() }
         // From both, while it comes.
         let arrived = PeekGuest(try move.whileArriving())
+        // The monitor waits for pages as the guest does.
+        let seen = try arrived.machine.machine.memory.load(GuestAddress(0x5020_0000), as: UInt64.self)
+        #expect(seen == 0x1234 + 0x20_0000)
         #expect(arrived.ask("stop").hasSuffix(" 0 errors"))
         #expect(arrived.ask("check \(0x5000_0000) 4M 0x1234") == "good")
         #expect(arrived.ask("check \(0x4000_0000) 4M 0x1234") == "good")

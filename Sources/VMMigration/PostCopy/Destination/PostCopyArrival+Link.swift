@@ -76,7 +76,9 @@ extension PostCopyArrival {
 
     /// - Parameter loss: why the link was lost; nil where nothing is missing any more, and nobody has to know.
     /// - Returns: nil where the source has not come.
-    private func accept(for time: Duration, after loss: MigrationError? = nil) throws(MigrationError) -> DestinationChannel? {
+    private func accept(for time: Duration, after loss: MigrationError? = nil) throws(MigrationError)
+        -> DestinationChannel?
+    {
         let channel: DestinationChannel
         do throws(MigrationError) {
             channel = try migration.accept(until: time)
