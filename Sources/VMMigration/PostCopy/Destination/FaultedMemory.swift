@@ -92,6 +92,36 @@ final class FaultedMemory: Sendable {
         target.received.remove(run)
     }
 
+    /// Makes pages missing of which most, or all, are.
+    func discardAgain(_ missing: PageSet) throws(MigrationError) {
+        var runCount: UInt64 = 0
+        missing.forEachRun { _ in runCount += 1 }
+        let pageCount = target.blocks.reduce(0) { $0 + $1.pageCount }
+        guard runCount > pageCount / Self.pagesLookedAt else {
+            return try missing.forEachRun { (run) throws(MigrationError) in try discard(run) }
+        }
+        let populated = PopulatedPages()
+        for (index, block) in target.blocks.enumerated() {
+            let whole = PageRun(block: index, pages: 0..<block.pageCount)
+            // Who sees pages of a memfd does not have to be the one who has them.
+            guard !target.contents[index].backing.isShareable else {
+                try missing.forEachRun(in: whole) { (run) throws(MigrationError) in try discard(run) }
+                continue
+            }
+            try target.forEachPlace(of: whole) { (pointer, offset, count) throws(MigrationError) in
+                let first = UInt64(offset) >> PageSize.size4K.shift
+                let place = PageRun(block: index, pages: first..<(first + UInt64(count) >> PageSize.size4K.shift))
+                try populated.forEachTouchedRun(of: place, at: pointer) { (run, _) throws(MigrationError) in
+                    try missing.forEachRun(in: run) { (run) throws(MigrationError) in try discard(run) }
+                }
+            }
+            missing.forEachRun(in: whole) { target.received.remove($0) }
+        }
+    }
+
+    /// Dropping a run takes about as long as looking whether so many pages are there.
+    private static let pagesLookedAt: UInt64 = 128
+
     /// Puts pages in place that are missing; those that are there stay as they are, as the guest may have written them.
     func place(_ chunk: MemoryChunk) throws(MigrationError) {
         try chunk.forEachRun { (run, bytes) throws(MigrationError) in

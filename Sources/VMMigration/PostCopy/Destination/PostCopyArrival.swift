@@ -54,7 +54,7 @@ final class PostCopyArrival: Sendable {
     func prepare(for missing: PageSet) throws(MigrationError) {
         try memory.register()
         // Before that, the kernel may have put huge pages where some were dropped.
-        try missing.forEachRun { (run) throws(MigrationError) in try memory.discard(run) }
+        try memory.discardAgain(missing)
         let count = received.missingCount
         guard count == missing.count else {
             throw .refused(

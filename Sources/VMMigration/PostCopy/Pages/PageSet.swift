@@ -58,11 +58,17 @@ struct PageSet {
     /// Calls `body` with each run of pages, of block after block.
     func forEachRun<Failure: Error>(_ body: (PageRun) throws(Failure) -> Void) throws(Failure) {
         for block in words.indices {
-            var rest = PageRun(block: block, pages: 0..<UInt64(words[block].count * 64))
-            while let run = first(in: rest) {
-                try body(run)
-                rest.pages = run.pages.upperBound..<rest.pages.upperBound
-            }
+            try forEachRun(in: PageRun(block: block, pages: 0..<UInt64(words[block].count * 64)), body)
+        }
+    }
+
+    /// The same for those in a run.
+    /// - Parameter run: in a block.
+    func forEachRun<Failure: Error>(in run: PageRun, _ body: (PageRun) throws(Failure) -> Void) throws(Failure) {
+        var rest = run
+        while let run = first(in: rest) {
+            try body(run)
+            rest.pages = run.pages.upperBound..<rest.pages.upperBound
         }
     }
 
