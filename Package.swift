@@ -33,6 +33,7 @@ let package = Package(
         .systemLibrary(name: "CXXHash"),
         .target(name: "CChecksum"),
         .systemLibrary(name: "CTransport"),
+        .systemLibrary(name: "CUserFault"),
         .target(name: "CThreads"),
         .target(name: "CTryCopy"),
         .target(name: "CURing", linkerSettings: [.linkedLibrary("uring")]),
@@ -62,8 +63,9 @@ let package = Package(
         .target(
             name: "VMMigration",
             dependencies: [
-                "CChecksum", "CHostMemory", "CTransport", "CTryCopy", "CURing", "CXXHash", "VMAddressSpace",
-                "VMDirtyBitmap", "VMDirtyTracking", "VMHost", "VMMachine", "VMMemory", "VMRegions", "VMState", system,
+                "CChecksum", "CHostMemory", "CTransport", "CTryCopy", "CURing", "CUserFault", "CXXHash",
+                "VMAddressSpace", "VMDirtyBitmap", "VMDirtyTracking", "VMHost", "VMMachine", "VMMemory", "VMRegions",
+                "VMState", system,
             ],
             exclude: ["Snapshot/FORMAT.md"]),
 

@@ -33,11 +33,15 @@ public enum MigrationError: Error, Sendable {
     case memoryDiffers(block: String)
     /// A thread for a channel could not be started.
     case thread(Errno)
-    /// Extra channels or answers cannot go over a file or a pipe.
+    /// Extra channels, post-copy or answers cannot go over a file or a pipe.
     case oneWay(MigrationURI)
     /// The source has given the guest away, and does not know whether the destination runs it: why it has not heard so. The
     /// source's machine stands still; it must not go on unless the destination's is known not to.
     indirect case inDoubt(MigrationError)
+    /// Memory cannot come by post-copy.
+    case userFault(UserFaultError)
+    /// The guest was switched over by post-copy, and cannot get so many pages any more: it can go on nowhere.
+    case guestLost(missingPages: UInt64, reason: String)
 
     /// Runs `body`, turning its kind of error into this one.
     static func wrap<Failure: Error, Result: ~Copyable>(
@@ -83,7 +87,14 @@ extension MigrationError: CustomStringConvertible {
         case .memoryDiffers(let block):
             "the memory of the block \"\(block)\" is not what it is at the source: pages were lost, or are stale"
         case .thread(let errno): "a thread for a channel cannot be started: \(errno) (\(errno.symbol))"
-        case .oneWay(let uri): "\(uri) goes one way only, and cannot have several channels"
+        case .oneWay(let uri): "\(uri) goes one way only: it can have neither several channels nor post-copy"
+        case .userFault(let error): "\(error)"
+        case .guestLost(0, let reason):
+            "all pages of the guest's memory were sent, and the destination has not said that it has them: \(reason); "
+                + "where it has, the guest goes on there"
+        case .guestLost(let count, let reason):
+            "the guest is lost: \(count) pages of its memory were still to come from the source to the destination, and "
+                + "cannot any more: \(reason)"
         case .inDoubt(let error):
             "the destination was given the guest and has not said that it runs there (\(error)); it may, so it stands still "
                 + "here: end this process if it runs there"

@@ -70,8 +70,7 @@ struct MigrationDemoCommand: ParsableCommand {
     func run() throws {
         let guest = try DemoGuest(
             set: set, rate: rate, pattern: pattern, memory: memory, cpus: cpus, tracking: dirtyTracking)
-        var parameters = try migration.parameters()
-        parameters.verifiesMemory = true
+        let parameters = try migration.parameters(verifyingMemory: true)
         var page = try OutputFile(output, label: "--output")
         var drawing: OutputFile? = if let picture { try OutputFile(picture, label: "--picture") } else { nil }
         let demo = MigrationDemo(

@@ -14,7 +14,11 @@ struct ReceiveCommand: ParsableCommand {
               vmm receive unix:/tmp/guest &
               vmm run dirty --migrate-to unix:/tmp/guest --migrate-after 2s -- --rate 100M
 
-            Exit status: as of 'vmm run'; 65 for a stream that is damaged; 71 where the guest did not arrive.
+            With --postcopy there, the guest runs here before its memory has come. Where the link is lost meanwhile, it \
+            goes on until it needs a page, and waits for the sending side to connect again.
+
+            Exit status: as of 'vmm run'; 65 for a stream that is damaged; 71 where the guest did not arrive, or its \
+            memory did not.
             """)
 
     @Argument(help: ArgumentHelp("Where to wait: unix:PATH, tcp:HOST:PORT, fd:N or file:PATH.", valueName: "uri"))
@@ -25,11 +29,23 @@ struct ReceiveCommand: ParsableCommand {
     @Option(name: .long, help: "How bytes are moved: auto (the default), ring for io_uring, or plain system calls.")
     var io: IOBackend?
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Where the link is lost in post-copy, how long a guest that waits for a page is kept (default 5m).",
+            valueName: "time"), transform: { try $0.parsed("a time, such as 30s or 1h", TimeLimit.init) })
+    var recoverTimeout: TimeLimit?
+
+    @Flag(name: .customLong("no-postcopy"), help: "Take no guest before its memory.")
+    var refusesPostCopy = false
+
     func run() throws {
         let uri = try MigrationURI(uri, flag: "URI")
         let migration: IncomingMigration
         do throws(TransportError) {
-            migration = try IncomingMigration(at: uri, backend: io ?? .auto)
+            migration = try IncomingMigration(
+                at: uri, backend: io ?? .auto, allowsPostCopy: !refusesPostCopy,
+                recoverTimeout: recoverTimeout?.duration ?? .seconds(300))
         } catch {
             throw Failure(ExitStatus(error), "\(error)")
         }
@@ -39,9 +55,20 @@ struct ReceiveCommand: ParsableCommand {
         let (guest, result) = try control.run(onEnd: onEnd) { () throws(Failure) in
             let machine = try receive(migration, control, output)
             control.attach(machine)
-            return (GuestRun(machine, control), machine.wait())
+            let result = machine.wait()
+            try waitForMemory(migration)
+            return (GuestRun(machine, control), result)
         }
         throw ExitCode(RunCommand.status(guest, result.outcome, lost: output.failedWith).rawValue)
+    }
+
+    /// Tells the source that the guest needs no more, or why it has lost it.
+    private func waitForMemory(_ migration: IncomingMigration) throws(Failure) {
+        do throws(MigrationError) {
+            try migration.waitForMemory()
+        } catch {
+            throw Failure(ExitStatus(error), "\(error)")
+        }
     }
 
     private func receive(

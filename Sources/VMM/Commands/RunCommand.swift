@@ -79,8 +79,7 @@ struct RunCommand: ParsableCommand {
         guard let migrateTo else {
             return try guest.run { () throws(MachineError) in try guest.machine.run() }
         }
-        var parameters = try migration.parameters()
-        parameters.verifiesMemory = verifyMemory
+        let parameters = try migration.parameters(verifyingMemory: verifyMemory)
         let (result, failure) = try MigratingRun(
             guest: guest, uri: try MigrationURI(migrateTo, flag: "--migrate-to"),
             delay: migrateAfter?.duration ?? .zero, parameters: parameters,
@@ -89,6 +88,7 @@ struct RunCommand: ParsableCommand {
         switch failure {
         case nil: break
         case .inDoubt(let error): StandardError.report("--migrate-to: \(error); the guest was not run on here")
+        case .guestLost?: throw Failure(.hostFailure, "--migrate-to: \(failure.map(String.init(describing:)) ?? "")")
         case let failure?: StandardError.report("--migrate-to: \(failure); the guest ran on here")
         }
         return result

@@ -43,10 +43,12 @@ final class ControlThread: Sendable {
     }
 
     /// Runs `body` with the thread at work for this machine.
-    func run<Result>(_ machine: Machine, _ body: () throws(MachineError) -> Result) throws(Failure) -> Result {
+    /// - Parameter onEnd: called, beside stopping the machine, where the run is to end.
+    func run<Result>(
+        _ machine: Machine, onEnd: @escaping @Sendable () -> Void, _ body: () throws(MachineError) -> Result
+    ) throws(Failure) -> Result {
         attach(machine)
-        let nothing: @Sendable () -> Void = {}
-        return try run(onEnd: nothing) { () throws(Failure) in
+        return try run(onEnd: onEnd) { () throws(Failure) in
             do throws(MachineError) {
                 return try body()
             } catch {

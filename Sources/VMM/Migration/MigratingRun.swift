@@ -22,7 +22,9 @@ struct MigratingRun {
             throw Failure(.hostFailure, "\(error)")
         }
         let ended = EndedRun()
-        let failure: MigrationError? = try guest.run { () throws(MachineError) -> MigrationError? in
+        // Once the guest has been switched over, only a destination that is not there can be given up.
+        let giveUp = { @Sendable in if migration.progress.status.isPostCopy { migration.cancel() } }
+        let failure: MigrationError? = try guest.run(onEnd: giveUp) { () throws(MachineError) -> MigrationError? in
             try guest.machine.start()
             let waiter = try ended.wait(for: guest.machine)
             defer { pthread_join(waiter, nil) }

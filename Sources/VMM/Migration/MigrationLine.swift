@@ -15,6 +15,13 @@ struct MigrationLine {
     private static func completed(_ progress: MigrationProgress) -> String {
         "migration completed: \(ByteText.rounded(progress.transferred)) in \(DurationText.rounded(progress.totalTime)), "
             + "\(progress.rounds.count) rounds, guest stopped for \(DurationText.rounded(progress.downtime ?? .zero))"
+            + requests(progress)
+    }
+
+    private static func requests(_ progress: MigrationProgress) -> String {
+        guard let median = progress.requests.median else { return "" }
+        return ", \(progress.requests.count) pages on request (median \(DurationText.rounded(median)), "
+            + "longest \(DurationText.rounded(progress.requests.longest)))"
     }
 
     private static func underWay(_ progress: MigrationProgress) -> String {
@@ -23,6 +30,10 @@ struct MigrationLine {
             parts.append("round \(progress.rounds.count)")
             parts.append("\(ByteText.rounded(progress.remaining)) left")
             parts.append("\(ByteText.rounded(progress.transferred)) sent")
+        }
+        if progress.status.isPostCopy {
+            if progress.status != .postcopyActive, let failure = progress.failure { parts.append(failure) }
+            return parts.joined(separator: ", ") + requests(progress)
         }
         if progress.bandwidth > 0 {
             parts.append("\(ByteText.rate(progress.bandwidth))")

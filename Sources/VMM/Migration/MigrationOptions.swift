@@ -23,10 +23,29 @@ struct MigrationOptions: ParsableArguments {
         name: .long, help: ArgumentHelp("How many connections to send memory over (default 1).", valueName: "count"))
     var multifdChannels: Int?
 
+    @Flag(
+        name: .customLong("postcopy"),
+        help: ArgumentHelp(
+            "Move the guest first, and its memory while it runs there.",
+            discussion: """
+                The guest stands still for the same short time however much memory it has. But from then on its memory is \
+                on two hosts: if either side dies, or the link is lost and never comes back, the guest is lost. Where the \
+                link is lost, this side connects again until it succeeds or is interrupted.
+                """))
+    var postCopy = false
+
+    @Option(
+        name: .customLong("postcopy-after"),
+        help: ArgumentHelp(
+            "The same after N rounds of copying, if the guest cannot stand still for the rest by then.", valueName: "n")
+    )
+    var postCopyAfter: Int?
+
     @Option(name: .long, help: "How bytes are moved: auto (the default), ring for io_uring, or plain system calls.")
     var io: IOBackend?
 
-    func parameters() throws(Failure) -> MigrationParameters {
+    /// - Parameter verifyingMemory: whether both sides are to compare digests of memory.
+    func parameters(verifyingMemory: Bool = false) throws(Failure) -> MigrationParameters {
         var parameters = MigrationParameters()
         if let downtimeLimit { parameters.downtimeLimit = downtimeLimit.duration }
         if let maxBandwidth {
@@ -44,6 +63,24 @@ struct MigrationOptions: ParsableArguments {
             parameters.channels = multifdChannels
         }
         parameters.backend = io ?? .auto
+        if let postCopyAfter {
+            guard postCopyAfter >= 0 else {
+                throw Failure(.usage, "--postcopy-after: \(postCopyAfter) rounds cannot be made")
+            }
+            guard !postCopy || postCopyAfter == 0 else {
+                throw Failure(.usage, "--postcopy is without any round; leave it out with --postcopy-after")
+            }
+            parameters.postCopy = .afterRounds(postCopyAfter)
+        } else if postCopy {
+            parameters.postCopy = .afterRounds(0)
+        }
+        guard parameters.postCopy == .off || !verifyingMemory else {
+            throw Failure(
+                .usage,
+                "--postcopy: memory cannot be compared at the switch-over, as it is on both hosts; leave out one of them"
+            )
+        }
+        parameters.verifiesMemory = verifyingMemory
         return parameters
     }
 }

@@ -11,6 +11,7 @@ struct MigrationReport: Encodable {
         let mbps: Double
         let pagesPerSecond: UInt64
         let precopyBytes, downtimeBytes: UInt64
+        let postcopyRequests: UInt64
 
         private enum CodingKeys: String, CodingKey {
             case transferred, remaining, total, duplicate, normal, mbps
@@ -21,6 +22,7 @@ struct MigrationReport: Encodable {
             case pagesPerSecond = "pages-per-second"
             case precopyBytes = "precopy-bytes"
             case downtimeBytes = "downtime-bytes"
+            case postcopyRequests = "postcopy-requests"
         }
     }
 
@@ -35,6 +37,8 @@ struct MigrationReport: Encodable {
     let downtime: Double?
     let expectedDowntime: Double?
     let cpuThrottlePercentage: Int
+    /// Of requests in post-copy.
+    let postcopyLatency, longestPostcopyLatency: Double?
     let ram: RAM
     let downtimeStages: [Stage]?
     let errorDescription: String?
@@ -45,6 +49,8 @@ struct MigrationReport: Encodable {
         case setupTime = "setup-time"
         case expectedDowntime = "expected-downtime"
         case cpuThrottlePercentage = "cpu-throttle-percentage"
+        case postcopyLatency = "postcopy-latency"
+        case longestPostcopyLatency = "postcopy-latency-max"
         case downtimeStages = "downtime-stages"
         case errorDescription = "error-desc"
     }
@@ -61,7 +67,10 @@ struct MigrationReport: Encodable {
             duplicate: progress.duplicate, normal: progress.normal, normalBytes: progress.normalBytes,
             dirtySyncCount: progress.dirtySyncCount, dirtyPagesRate: UInt64(progress.dirtyPagesRate),
             pageSize: progress.pageSize, mbps: progress.mbps, pagesPerSecond: UInt64(progress.pagesPerSecond),
-            precopyBytes: progress.precopyBytes, downtimeBytes: progress.downtimeBytes)
+            precopyBytes: progress.precopyBytes, downtimeBytes: progress.downtimeBytes,
+            postcopyRequests: progress.requests.count)
+        postcopyLatency = progress.requests.median?.inMilliseconds
+        longestPostcopyLatency = progress.requests.median == nil ? nil : progress.requests.longest.inMilliseconds
         downtimeStages =
             progress.downtimeStages.isEmpty
             ? nil

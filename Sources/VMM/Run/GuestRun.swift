@@ -41,8 +41,11 @@ struct GuestRun {
     }
 
     /// Calls `body`, which is to run the machine.
-    func run<Result>(_ body: () throws(MachineError) -> Result) throws(Failure) -> Result {
-        try control.run(machine, body)
+    /// - Parameter onEnd: called, beside stopping the machine, where the run is to end.
+    func run<Result>(
+        onEnd: @escaping @Sendable () -> Void = {}, _ body: () throws(MachineError) -> Result
+    ) throws(Failure) -> Result {
+        try control.run(machine, onEnd: onEnd, body)
     }
 
     /// What the program exits with. Tells of an outcome that needs words on standard error.

@@ -12,19 +12,22 @@ struct ArrivingMachine: ~Copyable {
     private let main: DestinationChannel
     private let extra: [DestinationChannel]
     private let migration: IncomingMigration
+    /// Where pages may follow the guest.
+    private let postCopy: PostCopyArrival?
 
     /// How long to wait for the word, in one call.
     private static let patience = Duration.seconds(3600)
 
     init(
         _ machine: Machine, _ memory: TargetMemory, _ main: DestinationChannel, _ extra: [DestinationChannel],
-        of migration: IncomingMigration
+        of migration: IncomingMigration, _ postCopy: PostCopyArrival?
     ) {
         self.migration = migration
         self.machine = machine
         self.memory = memory
         self.main = main
         self.extra = extra
+        self.postCopy = postCopy
     }
 
     /// - Returns: the machine, started.
@@ -32,33 +35,56 @@ struct ArrivingMachine: ~Copyable {
         let others = try ExtraChannels(extra, memory, main.connection)
         let state: MachineState
         let end: End
+        var missing = PageSet(memory.blocks)
         do throws(MigrationError) {
-            (state, end) = try receiveAll(others)
+            (state, end) = try receiveAll(others, &missing)
         } catch {
             throw others.end(because: error)
         }
+        let following = end.isPostCopy ? postCopy : nil
         let arrived = MonotonicTime.now
         // Before the state: restoring some of it writes to memory, as the guest's clocks do.
         try compare(end.memory)
         let compared = MonotonicTime.now
         try restore(state)
+        try following?.prepare(for: missing)
         let ready = Ready(
             restoreNanoseconds: UInt64(clamping: (.now - compared).nanoseconds),
             compareNanoseconds: UInt64(clamping: (compared - arrived).nanoseconds))
         migration.onStage(.restored)
-        try main.reply(ready)
-        migration.onStage(.readySent)
-        try waitForCommit()
-        migration.onStage(.committed)
-        return try start()
+        do throws(MigrationError) {
+            try main.reply(ready)
+            migration.onStage(.readySent)
+            try waitForCommit()
+            migration.onStage(.committed)
+            let started = try start()
+            if let following { following.begin(on: main) } else { migration.stopListening() }
+            return started
+        } catch {
+            following?.cancel()
+            throw error
+        }
     }
 
     /// Receives memory and state, on all channels.
-    private func receiveAll(_ others: ExtraChannels) throws(MigrationError) -> (MachineState, End) {
-        let frame = try main.receiveMemory(into: memory) { migration.onStage(.round) }
+    /// - Parameter missing: gets the pages that come again in post-copy.
+    private func receiveAll(
+        _ others: ExtraChannels, _ missing: inout PageSet
+    ) throws(MigrationError) -> (MachineState, End) {
+        let frame = try receiveMemory(&missing)
         let state = try MigrationError.wrap(MigrationError.stream) { () throws(StreamError) in try frame.state() }
         let last = try main.nextFrame()
-        return (state, try check(last, try others.join()))
+        return (state, try check(last, try others.join(), missing))
+    }
+
+    /// - Returns: what comes after the memory.
+    private func receiveMemory(_ missing: inout PageSet) throws(MigrationError) -> Frame {
+        while true {
+            let frame = try main.receiveMemory(into: memory) { migration.onStage(.round) }
+            guard frame.type == .missing else { return frame }
+            guard let postCopy else { throw .refused(by: .destination, "post-copy was not agreed on") }
+            try postCopy.discard(frame, &missing)
+        }
     }
 
     private func restore(_ state: MachineState) throws(MigrationError) {
@@ -68,18 +94,29 @@ struct ArrivingMachine: ~Copyable {
         try MigrationError.wrap(MigrationError.machine) { () throws(MachineError) in try machine.restoreState(state) }
     }
 
-    /// Whether all has come, and as it was sent.
-    private func check(_ frame: Frame, _ others: [UInt64]) throws(MigrationError) -> End {
-        try MigrationError.wrap(MigrationError.stream) { () throws(StreamError) in
+    /// Whether all has come that is to come before the guest, and as it was sent.
+    private func check(_ frame: Frame, _ others: [UInt64], _ missing: PageSet) throws(MigrationError) -> End {
+        let end: End = try MigrationError.wrap(MigrationError.stream) { () throws(StreamError) in
             let end: End = try frame.message()
             try frame.check(end.digests, against: [frame.precedingDigest] + others)
+            return end
+        }
+        guard !end.isPostCopy else {
+            guard postCopy != nil else { throw .refused(by: .destination, "post-copy was not agreed on") }
+            main.expectPostCopy()
+            return end
+        }
+        guard missing.count == 0 else {
+            throw .refused(by: .destination, "\(missing.count) pages are said to be missing, and nothing follows")
+        }
+        try MigrationError.wrap(MigrationError.stream) { () throws(StreamError) in
             do throws(MemoryError) {
                 try memory.received.checkComplete()
             } catch {
                 throw frame.error(.memory(error))
             }
-            return end
         }
+        return end
     }
 
     /// Whether memory is what it is at the source.

@@ -3,10 +3,11 @@ import VMState
 
 /// One of the connections of a destination: memory comes in on it, and answers go out.
 ///
-/// It is used by one thread at a time.
+/// It is used by one thread at a time; in post-copy, by one that reads and, at a time, one that writes.
 final class DestinationChannel: @unchecked Sendable {
     // SAFETY: `IncomingMigration` uses it in its own thread, or in one that it has started for it and waits for: starting and
-    // joining order the two.
+    // joining order the two. In post-copy, `PostCopyArrival` reads in its own thread, and writes with its link locked: what
+    // reading and writing use has nothing in common.
     let connection: Connection
     private var reader: FrameReader<Connection>
     private var writer: FrameWriter<Connection>
@@ -25,14 +26,20 @@ final class DestinationChannel: @unchecked Sendable {
     var isAnswered: Bool { connection.isBidirectional }
 
     /// Takes the source's hello, and answers it.
-    func greet() throws(MigrationError) -> Hello {
+    /// - Parameters:
+    ///   - features: what this side can do beyond the least.
+    ///   - migration: the one whose source it has to be; nil for any.
+    func greet(_ features: [String], of migration: MigrationID? = nil) throws(MigrationError) -> Hello {
         let frame = try nextFrame()
         let (hello, version) = try MigrationError.wrap(MigrationError.stream) { () throws(StreamError) in
             try frame.hello(from: .source)
         }
+        guard migration ?? hello.migration == hello.migration,
+            hello.features.contains(PostCopy.recovery) == (migration != nil)
+        else { throw .refused(by: .destination, "the guest of that migration is not here") }
         index = hello.channel
         if index > 0 { state = StreamState(.extra).following(.hello) ?? state }
-        try reply(hello.answer(version: version, program: SourceLink.program, features: SourceLink.features))
+        try reply(hello.answer(version: version, program: SourceLink.program, features: features))
         reader.seed = hello.migration.seed(channel: index, from: .source)
         writer.seed = hello.migration.seed(channel: index, from: .destination)
         return hello
@@ -57,6 +64,30 @@ final class DestinationChannel: @unchecked Sendable {
 
     func abort(_ reason: String) {
         try? reply(Abort(reason: reason))
+    }
+
+    /// Pages follow the guest when it runs here.
+    func expectPostCopy() {
+        state.isPostCopy = true
+    }
+
+    /// After the hellos of a link that takes the place of one that was lost.
+    func beginRecovery() {
+        state = state.recovering
+    }
+
+    /// Says which pages have not come, and that these are all.
+    func sendMissing(_ pages: ReceivedPages) throws(MigrationError) {
+        var list = MissingPagesWriter()
+        let send = { (payload: UnsafeRawBufferPointer) throws(MigrationError) in
+            do throws(StreamFailure<TransportError>) {
+                try self.writer.send(.missing, payload)
+            } catch {
+                throw MigrationError(error)
+            }
+        }
+        try pages.forEachMissing { (run) throws(MigrationError) in try list.append(run, send) }
+        try list.finish(send)
     }
 
     /// Receives rounds of memory up to what ends them.

@@ -12,7 +12,7 @@ final class TargetMemory: Sendable {
     let blocks: [RAMBlock]
     /// Which pages have come.
     let received: ReceivedPages
-    private let contents: [BackingContents]
+    let contents: [BackingContents]
 
     init(_ machine: Machine) throws(MigrationError) {
         contents = try MigrationError.wrap(MigrationError.regions) { () throws(RegionManagerError) in
@@ -81,7 +81,7 @@ final class TargetMemory: Sendable {
     }
 
     /// - Parameter run: in a block.
-    private func forEachPlace(
+    func forEachPlace(
         of run: PageRun, _ body: (UnsafeMutableRawPointer, _ offset: Int, _ count: Int) throws(MigrationError) -> Void
     ) throws(MigrationError) {
         let bytes = run.bytes

@@ -23,13 +23,14 @@ public struct MigrationParameters: Hashable, Sendable {
     public var connectTimeout: Duration
     /// By which system calls bytes move.
     public var backend: IOBackend
+    /// Whether the guest may run at the destination before all of its memory is there.
+    public var postCopy: PostCopy
 
     public init(
         downtimeLimit: Duration = .milliseconds(300), maxBandwidth: UInt64? = nil, autoConverge: Bool = false,
         cpuThrottleInitial: Int = 20, cpuThrottleIncrement: Int = 10, maxCPUThrottle: Int = 99,
-        verifiesMemory: Bool = false,
-        channels: Int = 1, stallTimeout: Duration = .seconds(10), connectTimeout: Duration = .seconds(10),
-        backend: IOBackend = .auto
+        verifiesMemory: Bool = false, channels: Int = 1, stallTimeout: Duration = .seconds(10),
+        connectTimeout: Duration = .seconds(10), backend: IOBackend = .auto, postCopy: PostCopy = .off
     ) {
         self.downtimeLimit = downtimeLimit
         self.maxBandwidth = maxBandwidth
@@ -42,5 +43,6 @@ public struct MigrationParameters: Hashable, Sendable {
         self.stallTimeout = stallTimeout
         self.connectTimeout = connectTimeout
         self.backend = backend
+        self.postCopy = postCopy
     }
 }

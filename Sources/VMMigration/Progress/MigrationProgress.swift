@@ -14,6 +14,10 @@ public enum MigrationStatus: String, Hashable, Sendable, CaseIterable {
     case preSwitchover = "pre-switchover"
     /// The guest runs at the destination, which lacks pages.
     case postcopyActive = "postcopy-active"
+    /// The same, and the link is lost: a processor that needs a page waits.
+    case postcopyPaused = "postcopy-paused"
+    /// A new link is there, and the sides find out what is still missing.
+    case postcopyRecover = "postcopy-recover"
     case completed
     case failed
     case cancelling
@@ -102,7 +106,12 @@ public struct MigrationProgress: Hashable, Sendable {
     /// The rounds so far.
     public var rounds: [MigrationRound] = []
     public var downtimeStages: [DowntimeStage] = []
-    /// Why it failed.
+    /// How often pages were asked for in post-copy, because a processor waited for them, and how long they took: at the
+    /// source, from the request's arrival until they were sent; at the destination, from the fault until they were there.
+    public var requests = RequestLatencies()
+    /// How often the link was lost in post-copy.
+    public var pauses = 0
+    /// Why it failed, or why the link was lost last.
     public var failure: String?
 
     public init() {}

@@ -3,7 +3,7 @@ import VMHost
 
 /// The progress of a migration, written by its thread and read by any.
 final class ProgressRecord: Sendable {
-    private struct State {
+    struct State {
         var progress = MigrationProgress()
         var began = MonotonicTime.now
         /// Pages of the round under way.
@@ -12,7 +12,7 @@ final class ProgressRecord: Sendable {
         var isHandedOver = false
     }
 
-    private let state = Monitor(State())
+    let state = Monitor(State())
     private let counters: TransferCounters
 
     init(_ counters: TransferCounters) {
@@ -79,7 +79,10 @@ final class ProgressRecord: Sendable {
     /// - Returns: whether there is still something to cancel.
     func beginCancelling() -> Bool {
         state.withLock { state in
-            guard !state.isHandedOver, state.progress.status.isUnderWay || state.progress.status == .none else {
+            // In post-copy there is something to give up only while the link is lost.
+            let isLinkLost = [.postcopyPaused, .postcopyRecover].contains(state.progress.status)
+            guard !state.isHandedOver || isLinkLost, state.progress.status.isUnderWay || state.progress.status == .none
+            else {
                 return false
             }
             state.progress.status = .cancelling
@@ -122,10 +125,19 @@ final class ProgressRecord: Sendable {
 }
 
 extension MigrationStatus {
+    /// Whether the guest runs at the destination, which lacks pages.
+    public var isPostCopy: Bool {
+        switch self {
+        case .postcopyActive, .postcopyPaused, .postcopyRecover: true
+        default: false
+        }
+    }
+
     /// Whether something is being done.
     public var isUnderWay: Bool {
         switch self {
-        case .setup, .active, .device, .preSwitchover, .postcopyActive, .cancelling: true
+        case .setup, .active, .device, .preSwitchover, .postcopyActive, .postcopyPaused, .postcopyRecover, .cancelling:
+            true
         case .none, .completed, .failed, .cancelled: false
         }
     }

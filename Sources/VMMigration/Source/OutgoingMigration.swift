@@ -22,6 +22,10 @@ import VMState
 /// and the source keeps the guest still and its state: `inDoubt`. A connection that ends proves nothing, as whoever relays it
 /// may have ended it.
 ///
+/// With post-copy (`MigrationParameters.postCopy`) the same holds for the guest, but its memory is on both hosts from the word on,
+/// until `run()` returns: see `PostCopy`. Where the link is lost then, the source connects again until it succeeds, or `cancel()`
+/// gives the guest up (`guestLost`).
+///
 /// A file cannot answer: what is in it is whole before it gets its name, and the machine ends then. Nor can a pipe: the guest is
 /// lost where whoever reads it fails.
 ///
@@ -63,14 +67,16 @@ public final class OutgoingMigration: Sendable {
     /// How far it is.
     public var progress: MigrationProgress { record.progress }
 
-    /// Ends it, if the guest has not been handed over; the machine goes on. Does not wait.
+    /// Ends it, if the guest has not been handed over; the machine goes on. In post-copy, gives the guest up while the link to it
+    /// is lost. Does not wait.
     public func cancel() {
         guard record.beginCancelling() else { return }
         cancellation.cancel()
     }
 
     /// Moves the machine. When it returns, the guest runs at the destination, and this machine has ended (`handedOver`).
-    /// - Throws: `MigrationError`. The machine is as it was, and its guest runs where it ran before; but for `inDoubt`.
+    /// - Throws: `MigrationError`. The machine is as it was, and its guest runs where it ran before; but for `inDoubt` and
+    ///   `guestLost`.
     public func run() throws(MigrationError) {
         record.begin()
         do throws(MigrationError) {

@@ -5,13 +5,13 @@ import VMMachine
 
 /// Copies the memory of a running guest in rounds, until so little is left that the guest can stand still for it.
 struct PreCopy: ~Copyable {
-    private let migration: OutgoingMigration
-    private let memory: SourceMemory
-    private let link: SourceLink
-    private let tracker: DirtyTracker
-    private let dirty = SharedRound()
+    let migration: OutgoingMigration
+    let memory: SourceMemory
+    let link: SourceLink
+    let tracker: DirtyTracker
+    let dirty = SharedRound()
     private var convergence: Convergence
-    private var throttle: ProcessorThrottle?
+    private(set) var throttle: ProcessorThrottle?
 
     /// How much is made clean at once before it is copied for the first time, in pages: as much as the kernel's log is
     /// cleared by in one call. What the guest writes before then need not be sent twice.
@@ -29,6 +29,8 @@ struct PreCopy: ~Copyable {
 
     /// - Throws: the guest runs as before then; but for `inDoubt`.
     mutating func run() throws(MigrationError) {
+        let postCopy = migration.parameters.postCopy
+        if postCopy.isDue(afterRounds: 0) { return try runWithoutRounds() }
         try MigrationError.wrap(MigrationError.tracking) { () throws(DirtyTrackingError) in
             try tracker.start(from: .dirty)
         }
@@ -52,10 +54,10 @@ struct PreCopy: ~Copyable {
             switch step {
             case .switchOver:
                 return try switchOver(after: round.number)
-            case .throttle(let percent):
-                try slowDown(percent)
-            case .anotherRound: break
+            case .throttle, .anotherRound:
+                if postCopy.isDue(afterRounds: round.number + 1) { return try switchToPostCopy(after: round.number) }
             }
+            if case .throttle(let percent) = step { try slowDown(percent) }
             round = try sendRound(round.number + 1)
         }
     }
@@ -145,7 +147,7 @@ struct PreCopy: ~Copyable {
         throttle?.end()
         link.liftLimit()
         let switchOver = SwitchOver(migration, memory, link)
-        try switchOver.stopProcessors()
+        switchOver.stopProcessors()
         migration.onStage(.stopped)
         do throws(MigrationError) {
             try checkGuest()

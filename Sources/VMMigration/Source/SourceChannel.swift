@@ -2,16 +2,19 @@ import VMHost
 
 /// One of the connections of a source: memory goes out on it, and answers come in.
 ///
-/// It is used by one thread at a time.
+/// It is used by one thread at a time; in post-copy, by one that writes and one that reads.
 final class SourceChannel: @unchecked Sendable {
     // SAFETY: `OutgoingMigration` uses it in its own thread, or in one that it has started for a round and waits for: starting
-    // and joining order the two. `cancel()` touches the connection alone, which any thread may.
+    // and joining order the two. In post-copy, a thread reads that was started for it: what reading and writing use has
+    // nothing in common. `cancel()` touches the connection alone, which any thread may.
     let connection: Connection
     let index: Int
-    private(set) var writer: FrameWriter<Connection>
+    var writer: FrameWriter<Connection>
     private var reader: FrameReader<Connection>
     private var replies: StreamState
-    private var chunks = MemoryChunkWriter()
+    var chunks = MemoryChunkWriter()
+    /// Whether another thread reads, so that one that writes does not.
+    var hasOwnReader = false
     private let counters: TransferCounters
     private let limit: BandwidthLimit?
     /// What of `chunks.counts` is in the counters.
@@ -117,7 +120,7 @@ final class SourceChannel: @unchecked Sendable {
 
     /// The next frame that says something.
     /// - Throws: `refused` where that is an abort.
-    private func nextFrame() throws(MigrationError) -> Frame {
+    func nextFrame() throws(MigrationError) -> Frame {
         while true {
             let frame: Frame
             do throws(StreamFailure<TransportError>) {
@@ -137,7 +140,17 @@ final class SourceChannel: @unchecked Sendable {
         }
     }
 
-    private func account() throws(MigrationError) {
+    /// Pages follow the guest when it runs at the destination.
+    func expectsPostCopy() {
+        replies.isPostCopy = true
+    }
+
+    /// After the hellos of a link that takes the place of one that was lost.
+    func beginRecovery() {
+        replies = replies.recovering
+    }
+
+    func account() throws(MigrationError) {
         let new = chunks.counts - counted
         counted = chunks.counts
         counters.add(new)
@@ -170,7 +183,8 @@ final class SourceChannel: @unchecked Sendable {
 
     /// An error, or what the other side has said before that it explains.
     func explained(_ error: MigrationError) -> MigrationError {
-        guard case .transport(let failure) = error, failure.isPeerGone, connection.canReceive, let reason = lastWords()
+        guard case .transport(let failure) = error, failure.isPeerGone, connection.canReceive, !hasOwnReader,
+            let reason = lastWords()
         else { return error }
         return .refused(by: .destination, reason)
     }

@@ -5,16 +5,17 @@ import VMState
 
 /// The channels of a source, as one: opened together, and used side by side.
 final class SourceLink: Sendable {
-    private let uri: MigrationURI
-    private let parameters: MigrationParameters
-    private let cancellation: Cancellation
+    let uri: MigrationURI
+    let parameters: MigrationParameters
+    let cancellation: Cancellation
+    let counters: TransferCounters
     private let limit: BandwidthLimit?
-    private let id = MigrationID.random()
+    let id = MigrationID.random()
     let main: SourceChannel
     private let extra: Monitor<[SourceChannel]>
 
-    /// What both sides can do beyond the least.
-    static let features: [String] = []
+    /// What it needs the other side to be able to do.
+    private var features: [String] { parameters.postCopy == .off ? [] : [PostCopy.feature] }
     static let program = "swift-vmm"
     /// A channel's thread copies pages and calls the kernel.
     private static let stackSize = 256 << 10
@@ -27,9 +28,11 @@ final class SourceLink: Sendable {
         uri = migration.uri
         parameters = migration.parameters
         cancellation = migration.cancellation
+        counters = migration.counters
         let limit = migration.parameters.maxBandwidth.map(BandwidthLimit.init)
         self.limit = limit
         let connection = try Self.connect(uri, parameters, cancellation)
+        guard parameters.postCopy == .off || connection.isBidirectional else { throw .oneWay(uri) }
         guard parameters.channels <= 1 || connection.isBidirectional && uri.canBeRejoined else { throw .oneWay(uri) }
         main = SourceChannel(connection, 0, migration.counters, limit)
         var extra: [SourceChannel] = []
@@ -40,7 +43,7 @@ final class SourceLink: Sendable {
         self.extra = Monitor(extra)
     }
 
-    private static func connect(
+    static func connect(
         _ uri: MigrationURI, _ parameters: MigrationParameters, _ cancellation: Cancellation
     ) throws(MigrationError) -> Connection {
         do throws(TransportError) {
@@ -64,8 +67,13 @@ final class SourceLink: Sendable {
         for channel in channels {
             let hello = Hello(
                 side: .source, program: Self.program, migration: id, channel: channel.index,
-                channelCount: channelCount, features: Self.features)
-            if isAnswered { try channel.greet(hello) } else { try channel.greetWithoutAnswer(hello) }
+                channelCount: channelCount, features: features)
+            guard isAnswered else {
+                try channel.greetWithoutAnswer(hello)
+                continue
+            }
+            let answer = try channel.greet(hello)
+            if parameters.postCopy != .off { try checkPostCopy(answer) }
         }
         try main.send(.description, encoded: model.encoded)
         if isAnswered { try main.expect(.accepted) }
@@ -98,14 +106,17 @@ final class SourceLink: Sendable {
     }
 
     /// Ends the memory: all channels say what they have sent, the main one for all of them.
-    /// - Parameter memory: digests of what blocks contain, where they are to be compared.
-    func sendEnd(memory: [UInt64]) throws(MigrationError) {
+    /// - Parameters:
+    ///   - memory: digests of what blocks contain, where they are to be compared.
+    ///   - isPostCopy: whether pages follow when the guest runs there.
+    func sendEnd(memory: [UInt64] = [], isPostCopy: Bool = false) throws(MigrationError) {
         var digests: [UInt64] = []
         for channel in extra.withLock(\.self) {
             try channel.send(End(digests: [channel.digest], sent: channel.counts))
             digests.append(channel.digest)
         }
-        try main.send(End(digests: [main.digest] + digests, sent: main.counts, memory: memory))
+        try main.send(
+            End(digests: [main.digest] + digests, sent: main.counts, isPostCopy: isPostCopy, memory: memory))
     }
 
     /// Tells the other side that nothing comes of it, where it can be told.

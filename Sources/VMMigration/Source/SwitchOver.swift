@@ -4,12 +4,12 @@ import VMState
 
 /// The end of a migration: the guest stands still, the rest of it is sent, and it is the destination's.
 final class SwitchOver {
-    private let migration: OutgoingMigration
+    let migration: OutgoingMigration
     private let memory: SourceMemory
-    private let link: SourceLink
-    private let began = MonotonicTime.now
-    private var stages: [DowntimeStage] = []
-    private let bytesBefore: UInt64
+    let link: SourceLink
+    let began = MonotonicTime.now
+    private(set) var stages: [DowntimeStage] = []
+    let bytesBefore: UInt64
 
     init(_ migration: OutgoingMigration, _ memory: SourceMemory, _ link: SourceLink) {
         self.migration = migration
@@ -27,7 +27,7 @@ final class SwitchOver {
         return try body()
     }
 
-    func stopProcessors() throws(MigrationError) {
+    func stopProcessors() {
         stage(.stopProcessors) { migration.machine.pause() }
     }
 
@@ -97,7 +97,7 @@ final class SwitchOver {
     }
 
     /// Gives the guest away, and waits until it is known to run.
-    private func commit() throws(MigrationError) {
+    func commit() throws(MigrationError) {
         let main = link.main
         let destination = PeerProcess(main.connection)
         do throws(MigrationError) {

@@ -31,9 +31,10 @@ extension RegionManager {
     }
 
     /// Where the contents of all backings are, to be read; in the order of `usedBackings`.
-    /// - Throws: `contents`.
+    /// - Throws: `contents`; `arriving`.
     public func contents() throws(RegionManagerError) -> [BackingContents] {
-        try contents { (backing, hidden) throws(HostMemoryError) in
+        if isArriving { throw .arriving }
+        return try contents { (backing, hidden) throws(HostMemoryError) in
             // What of a file nobody sees, and nobody has a copy of, is as the file has it.
             guard !hidden.isEmpty, case .file = backing.memory else { return nil }
             return try MappingOwner(backing, .readOnly)

@@ -95,6 +95,8 @@ public enum RegionManagerError: Error, CustomStringConvertible {
     case withinChange
     /// The regions are to stay as they are for now (`RegionHold`), such as during a migration. Nothing has changed.
     case held
+    /// Contents of the memory have yet to come, by post-copy, so it cannot be copied.
+    case arriving
     /// Where the contents of a backing are cannot be told, as the host has no room for another mapping.
     case contents(String, HostMemoryError)
     /// The manager is gone, and its regions with it.
@@ -119,6 +121,8 @@ public enum RegionManagerError: Error, CustomStringConvertible {
         case .withinChange: "a change of regions cannot be made from within another"
         case .held:
             "memory cannot be changed while it is being copied; wait until the migration or the snapshot is done"
+        case .arriving:
+            "pages of the guest's memory are still to come from where it ran before; wait until post-copy is done"
         case .contents(let name, let error): "the contents of the backing \"\(name)\" cannot be reached: \(error)"
         case .managerGone: "the manager of this region is gone"
         }

@@ -44,6 +44,8 @@ public actor RegionManager {
     var retries = Retries()
     /// How many keep the regions as they are.
     var holdCount = 0
+    /// Whether contents of memory have yet to come.
+    var isArriving = false
     /// How long a change waits for pages that are locked, and for readers of older memory maps.
     public var lockTimeout = Duration.seconds(10)
 

@@ -23,7 +23,8 @@ struct StreamStateTests {
             (.hello, .hello, .description), (.description, .description, .rounds),
             (.rounds, .memory, .round), (.round, .memory, .round),
             (.rounds, .roundEnd, .rounds), (.round, .roundEnd, .rounds),
-            (.rounds, .state, .end), (.end, .end, .commit), (.commit, .commit, isPostCopy ? .postCopy : .done),
+            (.rounds, .missing, .rounds), (.rounds, .state, .end), (.end, .end, .commit),
+            (.commit, .commit, isPostCopy ? .postCopy : .done),
             (.postCopy, .memory, .postCopy), (.postCopy, .complete, .done),
         ]
         let extra: [Row] = [
@@ -33,7 +34,8 @@ struct StreamStateTests {
         let mainReplies: [Row] = [
             (.hello, .hello, .accepted), (.accepted, .accepted, .rounds), (.rounds, .roundDone, .rounds),
             (.rounds, .ready, .running), (.running, .running, isPostCopy ? .postCopy : .done),
-            (.postCopy, .pageRequest, .postCopy), (.postCopy, .received, .done),
+            (.postCopy, .pageRequest, .postCopy), (.postCopy, .missing, .postCopy), (.postCopy, .received, .done),
+            (.postCopy, .released, .done),
         ]
         let extraReplies: [Row] = [
             (.hello, .hello, .rounds), (.rounds, .roundDone, .rounds), (.rounds, .received, .done),

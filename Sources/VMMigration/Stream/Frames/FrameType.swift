@@ -4,6 +4,9 @@ public enum FrameType: UInt16, Hashable, Sendable, CaseIterable {
     case hello = 1
     case keepalive = 2
     case abort = 3
+    /// Pages that the destination lacks: those it is not to keep, at the switch to post-copy; those it has yet to get, when
+    /// the link has come back.
+    case missing = 4
 
     // Of the source.
     /// What the machine is made of, for the destination to make an equal one.
@@ -32,11 +35,14 @@ public enum FrameType: UInt16, Hashable, Sendable, CaseIterable {
     case pageRequest = 36
     /// It has all pages.
     case received = 37
+    /// It needs no more pages, as the guest has ended there.
+    case released = 38
 
     /// In bytes. A longer frame is refused before anything is set aside for it.
     public var largestPayload: Int {
         switch self {
-        case .keepalive, .accepted, .commit: 0
+        case .keepalive, .accepted, .commit, .released: 0
+        case .missing: MissingPages.largestPayload
         case .memory: MemoryChunk.largestPayload
         case .description: 1 << 20
         case .state: 16 << 20
@@ -66,6 +72,8 @@ extension FrameType: CustomStringConvertible {
         case .running: "running"
         case .pageRequest: "page request"
         case .received: "received"
+        case .missing: "missing pages"
+        case .released: "released"
         }
     }
 }

@@ -26,6 +26,32 @@ public final class ReceivedPages: Sendable {
         bitmaps[run.block].markDirty(pages: run.pages)
     }
 
+    /// Notes that pages are to come again.
+    func remove(_ run: PageRun) {
+        guard bitmaps.indices.contains(run.block) else { return }
+        bitmaps[run.block].clear(run.pages)
+    }
+
+    /// Whether a page has come.
+    func contains(block: Int, page: UInt64) -> Bool {
+        bitmaps.indices.contains(block) && bitmaps[block].isDirty(page: page)
+    }
+
+    /// Calls `body` with each run of pages that have not come, of block after block.
+    func forEachMissing<Failure: Error>(_ body: (PageRun) throws(Failure) -> Void) throws(Failure) {
+        for (index, block) in blocks.enumerated() {
+            var next: UInt64 = 0
+            for run in bitmaps[index].dirtyRuns() {
+                if next < run.lowerBound { try body(PageRun(block: index, pages: next..<run.lowerBound)) }
+                next = run.upperBound
+            }
+            if next < block.pageCount { try body(PageRun(block: index, pages: next..<block.pageCount)) }
+        }
+    }
+
+    /// How many have not.
+    var missingCount: UInt64 { blocks.reduce(0) { $0 + $1.pageCount } - count }
+
     /// Whether any of them has come.
     public func containsAny(of run: PageRun) -> Bool {
         bitmaps.indices.contains(run.block) && bitmaps[run.block].isAnyDirty(run.pages)

@@ -53,6 +53,9 @@ public struct StreamState: Hashable, Sendable {
         return StreamState(direction, phase, isPostCopy: isPostCopy)
     }
 
+    /// After the hellos of a link that takes the place of one that was lost in post-copy.
+    public var recovering: StreamState { StreamState(direction, .postCopy, isPostCopy: true) }
+
     private func phase(after type: FrameType) -> Phase? {
         switch type {
         case .keepalive: phase == .done ? nil : phase
@@ -76,6 +79,7 @@ public struct StreamState: Hashable, Sendable {
         case (.description, .description): .rounds
         case (.rounds, .memory), (.round, .memory): .round
         case (.rounds, .roundEnd), (.round, .roundEnd): .rounds
+        case (.rounds, .missing): .rounds
         case (.rounds, .state): .end
         case (.end, .end): .commit
         case (.commit, .commit): isPostCopy ? .postCopy : .done
@@ -102,8 +106,8 @@ public struct StreamState: Hashable, Sendable {
         case (.rounds, .roundDone): .rounds
         case (.rounds, .ready): .running
         case (.running, .running): isPostCopy ? .postCopy : .done
-        case (.postCopy, .pageRequest): .postCopy
-        case (.postCopy, .received): .done
+        case (.postCopy, .pageRequest), (.postCopy, .missing): .postCopy
+        case (.postCopy, .received), (.postCopy, .released): .done
         default: nil
         }
     }

@@ -46,7 +46,8 @@ struct SampleReceiver {
         case .pageRequest: _ = try frame.message(PageRequest.self).run(in: memory.blocks)
         case .received: _ = try frame.message(Received.self)
         case .abort: _ = try frame.message(Abort.self)
-        case .hello, .end, .complete, .accepted, .commit, .keepalive: break
+        case .missing: _ = try MissingPages(frame, of: memory.blocks)
+        case .hello, .end, .complete, .accepted, .commit, .keepalive, .released: break
         }
     }
 }

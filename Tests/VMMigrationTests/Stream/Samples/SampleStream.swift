@@ -39,6 +39,7 @@ enum SampleStream {
         try chunks.append(memory, PageRun(block: 0, pages: 5..<6), to: &writer)
         try chunks.flush(to: &writer)
         try writer.send(RoundEnd(round: 1, sent: chunks.counts - earlier, isLast: true))
+        if isPostCopy { try writer.sendMissing([PageRun(block: 1, pages: 0..<2), PageRun(block: 0, pages: 3..<4)]) }
         try writer.send(.state, MachineState([Running(startNanoseconds: 9).record()]))
         try writer.send(End(digests: [writer.digest], sent: chunks.counts, isPostCopy: isPostCopy))
         try writer.send(.commit)
@@ -74,6 +75,7 @@ enum SampleStream {
         try writer.send(.keepalive)
         try writer.send(Ready(restoreNanoseconds: 1))
         try writer.send(Running(startNanoseconds: 2))
+        try writer.sendMissing([PageRun(block: 1, pages: 0..<3)])
         try writer.send(PageRequest(PageRun(block: 1, pages: 0..<2)))
         try writer.send(Received(digest: 3))
         return sink.bytes
@@ -97,6 +99,16 @@ enum SampleStream {
             features: ["post-copy", "channels"])
         try writer.send(hello)
         writer.seed = hello.migration.seed(channel: channel, from: side)
+    }
+}
+
+extension FrameWriter {
+    mutating func sendMissing(_ runs: [PageRun]) throws {
+        var list = MissingPagesWriter()
+        var payloads: [[UInt8]] = []
+        for run in runs { list.append(run) { payloads.append(Array($0)) } }
+        list.finish { payloads.append(Array($0)) }
+        for payload in payloads { try payload.withUnsafeBytes { try send(.missing, $0) } }
     }
 }
 
