@@ -176,7 +176,8 @@ private final class FakeSource {
         source = try LiveMachine("spin")
         incoming = try IncomingMigration(
             at: MigrationURI("unix:" + folder.path("socket")), recoverTimeout: recoverTimeout)
-        arrival = try Arrival(incoming, MachineConfiguration.Restoring(timeout: LiveMachine.timeout), source.console)
+        arrival = try Arrival(
+            incoming, MachineConfiguration.Restoring(timeout: LiveMachine.timeout), source.console, EndedSides())
         source.machine.pause()
         let model = try source.machine.saveModel()
         let memory = try SourceMemory(source.machine)

@@ -12,5 +12,14 @@ final class SharedConsole: ConsoleOutput {
 
     var text: String { bytes.withLock { String(decoding: $0, as: UTF8.self) } }
 
+    /// Waits until so many lines are there to their ends.
+    /// - Returns: whether they came within a minute.
+    @discardableResult
+    func waitForLines(_ count: Int) -> Bool {
+        bytes.wait(until: .now.advanced(by: .seconds(60))) { bytes in
+            bytes.count { $0 == UInt8(ascii: "\n") } >= count ? true : nil
+        } ?? false
+    }
+
     var lineCount: Int { bytes.withLock { $0.count { $0 == UInt8(ascii: "\n") } } }
 }
