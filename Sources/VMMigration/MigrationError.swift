@@ -36,7 +36,7 @@ public enum MigrationError: Error, Sendable {
     /// Extra channels, post-copy or answers cannot go over a file or a pipe.
     case oneWay(MigrationURI)
     /// The source has given the guest away, and does not know whether the destination runs it: why it has not heard so. The
-    /// source's machine stands still; it must not go on unless the destination's is known not to.
+    /// source's machine stands still; it must not go on unless the destination's is known not to: `Machine.resume()` lets it.
     indirect case inDoubt(MigrationError)
     /// Memory cannot come by post-copy.
     case userFault(UserFaultError)

@@ -89,6 +89,8 @@ struct RunCommand: ParsableCommand {
         case nil: break
         case .inDoubt(let error): StandardError.report("--migrate-to: \(error); the guest was not run on here")
         case .guestLost?: throw Failure(.hostFailure, "--migrate-to: \(failure.map(String.init(describing:)) ?? "")")
+        case .guestEnded?: StandardError.report("--migrate-to: the guest ended here before it was moved")
+        case .cancelled? where result.outcome.isStopped: break
         case let failure?: StandardError.report("--migrate-to: \(failure); the guest ran on here")
         }
         return result

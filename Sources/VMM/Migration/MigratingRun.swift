@@ -23,7 +23,7 @@ struct MigratingRun {
         }
         let ended = EndedRun()
         // Once the guest has been switched over, only a destination that is not there can be given up.
-        let giveUp = { @Sendable in if migration.progress.status.isPostCopy { migration.cancel() } }
+        let giveUp = { @Sendable in migration.cancel() }
         let failure: MigrationError? = try guest.run(onEnd: giveUp) { () throws(MachineError) -> MigrationError? in
             try guest.machine.start()
             let waiter = try ended.wait(for: guest.machine)

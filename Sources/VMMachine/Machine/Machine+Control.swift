@@ -20,6 +20,10 @@ extension Machine {
         let loop = RunLoop(
             memory: guest, control: control, ports: devices.ports, mmio: devices.mmio, ioapic: devices.ioapic,
             hasLocalAPIC: configuration.irqchip != .none, kickAll: { [gate] in gate.kick() })
+        // None enters the guest before all are there: a machine that cannot start has not run.
+        let isHeld = processors.count > 1
+        if isHeld { control.requestPause(.memory) }
+        defer { if isHeld { control.resume(.memory) } }
         for (index, processor) in processors.enumerated() {
             do throws(MachineError) {
                 try processor.start { loop.run(processor) }
@@ -54,6 +58,24 @@ extension Machine {
     public func resume() -> Bool {
         gate.resume(.user)
     }
+
+    /// The same as `pause()` and `resume()`, for whoever copies the machine: nobody else's `resume()` ends it.
+    package func pauseForCopy() {
+        gate.pause(.migration)
+    }
+
+    package func resumeAfterCopy() {
+        gate.resume(.migration)
+    }
+
+    /// Leaves it paused, for whoever has the machine to decide: one `resume()` lets it go on.
+    package func leavePaused() {
+        gate.pause(.user)
+        gate.resume(.migration)
+    }
+
+    /// Whether `start()` was called.
+    public var hasStarted: Bool { control.started != nil }
 
     /// Ends the run with `Outcome.stopped`, unless it has ended already. Does not wait.
     public func stop() {

@@ -20,6 +20,13 @@ public enum Outcome: Sendable {
     case failed(MachineError)
 }
 
+extension Outcome {
+    /// Whether it is `stopped`.
+    public var isStopped: Bool {
+        if case .stopped = self { true } else { false }
+    }
+}
+
 extension Outcome: CustomStringConvertible {
     public var description: String {
         switch self {

@@ -49,6 +49,8 @@ final class RunControl: Sendable {
         case memory
         /// Whoever slows it down.
         case throttle
+        /// Whoever copies it.
+        case migration
     }
 
     /// How many of each do.
@@ -56,8 +58,11 @@ final class RunControl: Sendable {
         private var user = 0
         private var memory = 0
         private var throttle = 0
+        private var migration = 0
 
-        var isEmpty: Bool { user == 0 && memory == 0 && throttle == 0 }
+        var isEmpty: Bool { user == 0 && memory == 0 && throttle == 0 && migration == 0 }
+        /// Whether it is paused for longer than a moment.
+        var isForLong: Bool { user > 0 || migration > 0 }
 
         subscript(controller: Controller) -> Int {
             get {
@@ -65,6 +70,7 @@ final class RunControl: Sendable {
                 case .user: user
                 case .memory: memory
                 case .throttle: throttle
+                case .migration: migration
                 }
             }
             set {
@@ -72,6 +78,7 @@ final class RunControl: Sendable {
                 case .user: user = newValue
                 case .memory: memory = newValue
                 case .throttle: throttle = newValue
+                case .migration: migration = newValue
                 }
             }
         }
@@ -163,7 +170,7 @@ final class RunControl: Sendable {
     func waitUntilQuiescent() -> Bool {
         state.wait { state in
             guard state.started != nil, state.alive > 0 else { return true }
-            guard !state.pauses.isEmpty || state.ending != nil else { return false }
+            guard state.pauses.isForLong || state.ending != nil else { return false }
             // A run can end while its vCPUs stand still: they leave then, one after another.
             return state.parked == state.alive ? true : nil
         } ?? false

@@ -79,7 +79,7 @@ extension Machine {
         let hardware = try MachineHardware(
             configuration, system, processors.map(\.cpuid), try layout.definitions(backings), console: console,
             onInputSpace: onInputSpace)
-        if system.has(.tscControl) {
+        if support.hasTSCControl {
             for (processor, model) in zip(hardware.processors, processors) where model.tscKilohertz != 0 {
                 try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in
                     try processor.vcpu.setTSC(like: model)

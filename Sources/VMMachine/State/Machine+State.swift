@@ -6,7 +6,7 @@ import VMState
 /// What a machine is at one moment, but for the contents of its memory, as records: to be restored in this machine, or in
 /// another made from its model.
 ///
-/// Its vCPUs have to stand still: it is paused, has ended, or was not started. Threads: any but those of vCPUs, one at a time.
+/// Its vCPUs have to stand still: it is paused, or was not started. Threads: any but those of vCPUs, one at a time.
 extension Machine {
     /// What it is made of: all that never changes, and the layout of its memory.
     /// - Throws: `notPaused`, `kvm`, `memory`.
@@ -36,14 +36,16 @@ extension Machine {
         let support = try support()
         let msrs = msrs(support)
         var state = MachineState()
+        // An interrupt goes from devices through controllers to vCPUs, and timers of the kernel do not pause: in this order it is
+        // saved once or twice, and never lost.
+        devices.save(into: &state)
         try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in
+            try guest.shared.vm.savePlatform(into: &state, configuration, support)
             for processor in processors {
                 try processor.vcpu.save(
                     into: &state, processor.index, support, hasLocalAPIC: configuration.irqchip != .none, msrs)
             }
-            try guest.shared.vm.savePlatform(into: &state, configuration, support)
         }
-        devices.save(into: &state)
         return state
     }
 

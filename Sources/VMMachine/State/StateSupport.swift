@@ -13,6 +13,10 @@ struct StateSupport: Sendable {
     /// The model-specific registers that hold guest state, on whatever processor.
     let msrs: [UInt32]
 
+    /// The memory types of physical ranges, which KVM has and does not list (Intel SDM volume 3, "Memory Cache Control").
+    private static let unlistedMSRs: [UInt32] =
+        [0x250, 0x258, 0x259] + Array(0x268...0x26f) + Array(0x200...0x20f) + [0x2ff]
+
     init(_ system: borrowing KVMSystem) throws(KVMError) {
         hasXSAVE = system.has(.xsave)
         hasXCRs = system.has(.xcrs)
@@ -22,7 +26,8 @@ struct StateSupport: Sendable {
         hasTSCFrequency = system.has(.tscFrequency)
         hasTSCControl = system.has(.tscControl)
         hasClockControl = system.has(.clockControl)
-        msrs = try system.savedMSRIndices()
+        let listed = try system.savedMSRIndices()
+        msrs = listed + Self.unlistedMSRs.filter { !listed.contains($0) }
     }
 }
 

@@ -14,6 +14,10 @@ extension VCPU {
         var mp = SavedMPState()
         mp.value = mpState
         state.append(mp, index)
+        // Asking for these delivers a pending exception's payload to CR2 or DR6.
+        var events = SavedEvents()
+        events.value = try self.events()
+        state.append(events, index)
         var general = SavedGeneralRegisters()
         general.value = try generalRegisters()
         state.append(general, index)
@@ -33,9 +37,6 @@ extension VCPU {
             debug.value = try debugRegisters()
             state.append(debug, index)
         }
-        var events = SavedEvents()
-        events.value = try self.events()
-        state.append(events, index)
         if hasLocalAPIC {
             var lapic = SavedLAPIC()
             lapic.registers = try self.lapic()

@@ -135,7 +135,7 @@ struct ArrivingMachine: ~Copyable {
     /// - Throws: where the guest is still the source's. Also where that is gone: nobody but a source that lives can tell that
     ///   it does not run the guest.
     private func waitForCommit() throws(MigrationError) {
-        // It has nothing to say but this, and may take its time; only its end or its word ends the wait.
+        // It has nothing to say but this, and may take its time.
         main.connection.stallTimeout = Self.patience
         _ = try main.nextFrame()
         try migration.enterHandOver()

@@ -77,6 +77,33 @@ final class SourceMemory: Sendable {
         }
     }
 
+    /// The pages that the guest does not see, and that were written when it did: no harvest has them.
+    var hiddenDirtyPages: [PageRun] {
+        contents.indices.flatMap { block in
+            hiddenPages(of: block).filter { contents[block].backing.bitmap.isAnyDirty($0.pages) }
+        }
+    }
+
+    /// Forgets that pages were written, which have been copied.
+    func clearDirtyPages(_ runs: [PageRun]) {
+        for run in runs { contents[run.block].backing.bitmap.clear(run.pages) }
+    }
+
+    private func hiddenPages(of block: Int) -> [PageRun] {
+        let visible = seen.filter { $0.block == block }
+            .map { $0.firstPage..<($0.firstPage + $0.range.pageCount) }.sorted { $0.lowerBound < $1.lowerBound }
+        var hidden: [PageRun] = []
+        var next: UInt64 = 0
+        for pages in visible {
+            if next < pages.lowerBound { hidden.append(PageRun(block: block, pages: next..<pages.lowerBound)) }
+            next = max(next, pages.upperBound)
+        }
+        if next < blocks[block].pageCount {
+            hidden.append(PageRun(block: block, pages: next..<blocks[block].pageCount))
+        }
+        return hidden
+    }
+
     /// The guest-physical ranges that pages of a block are at.
     func ranges(of run: PageRun) -> [MemoryRange] {
         seen.compactMap { piece in

@@ -108,8 +108,8 @@ public final class OutgoingMigration: Sendable {
 
     /// What the machine is made of.
     private func model() throws(MigrationError) -> MachineState {
-        machine.pause()
-        defer { machine.resume() }
+        machine.pauseForCopy()
+        defer { machine.resumeAfterCopy() }
         return try MigrationError.wrap(MigrationError.machine) { () throws(MachineError) in try machine.saveModel() }
     }
 }

@@ -162,9 +162,10 @@ struct PreCopy: ~Copyable {
             migration.onStage(.memorySent)
             try switchOver.handOver()
         } catch .inDoubt(let error) {
+            migration.machine.leavePaused()
             throw .inDoubt(error)
         } catch {
-            migration.machine.resume()
+            migration.machine.resumeAfterCopy()
             throw error
         }
     }

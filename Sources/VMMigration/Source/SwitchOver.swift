@@ -28,7 +28,7 @@ final class SwitchOver {
     }
 
     func stopProcessors() {
-        stage(.stopProcessors) { migration.machine.pause() }
+        stage(.stopProcessors) { migration.machine.pauseForCopy() }
     }
 
     /// - Parameter pages: how many are sent.
@@ -74,8 +74,12 @@ final class SwitchOver {
             try migration.record.enterHandOver()
             try stage(.handOver) { () throws(MigrationError) in
                 try main.send(.commit)
-                try MigrationError.wrap(MigrationError.transport) { () throws(TransportError) in
+                do throws(TransportError) {
                     try main.connection.finish()
+                } catch {
+                    // A file that has not got its name is nobody's; what went through a descriptor is somebody's.
+                    if case .file = migration.uri.target { throw .transport(error) }
+                    throw .inDoubt(.transport(error))
                 }
             }
         }

@@ -2,9 +2,12 @@ import Glibc
 import SystemPackage
 import TestSupport
 import Testing
+import VMAddressSpace
 import VMDirtyTracking
 import VMMachine
+import VMMemory
 import VMMigration
+import VMRegions
 import VMState
 
 @Suite(
@@ -96,6 +99,33 @@ struct MachineSnapshotTests {
         let restored = GuestOutput()
         let snapshot = try Snapshot(path: next)
         try DirtyGuest.finish(try Machine.restore(snapshot, console: restored), restored)
+    }
+
+    @Test("What was written and then hidden is in the next snapshot, which is a full one")
+    func hiddenPages() throws {
+        let folder = try TemporaryFolder()
+        let output = GuestOutput()
+        let machine = try DirtyGuest.machine(output)
+        let place = try MemoryRange(start: GuestAddress(1 << 30), count: 1 << 20)
+        let added = try machine.addRAM(at: place)
+        let snapshots = MachineSnapshots(machine)
+        let paths = (0..<3).map { FilePath("\(folder.path)/\($0)") }
+        try snapshots.take(paths[0])
+        try machine.memory.store(UInt64(0x1234_5678), at: place.start)
+        var update = RegionUpdate()
+        update.unmap(added)
+        let hiding = update
+        try machine.regions.withTurn { manager throws(RegionManagerError) in try manager.apply(hiding) }
+        let (second, third) = (try snapshots.take(paths[1]), try snapshots.take(paths[2]))
+        #expect(second.isFull && !third.isFull)
+        let restored = try Machine.restore(try Snapshot(path: paths[2]), console: output)
+        let contents = try restored.regions.withTurn { manager throws(RegionManagerError) in
+            try manager.contents().first { $0.backing.name == "added ram" }
+        }
+        let extent = try #require(contents?.extents.first)
+        let word = try #require(UnsafePointer<UInt64>(bitPattern: extent.hostAddress))
+        #expect(word.pointee == 0x1234_5678)
+        withExtendedLifetime((added, restored)) {}
     }
 
     @Test("A restored machine's snapshots are built on the one it came from, if it was tracked from the start")

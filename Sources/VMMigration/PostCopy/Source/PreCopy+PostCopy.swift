@@ -60,7 +60,7 @@ extension PreCopy {
             pending = PendingPages(missing, of: memory.blocks)
             if let error = try switchOver.handOver(without: missing, known) { pending.fail(error) }
         } catch {
-            migration.machine.resume()
+            migration.machine.resumeAfterCopy()
             throw error
         }
         try PostCopySource(migration, memory, link, pending).run()

@@ -47,6 +47,12 @@ private struct MappedSnapshot {
 
     init(_ snapshot: Snapshot) throws(MigrationError) {
         let base = try MigrationError.wrap(MigrationError.snapshot) { () throws(SnapshotError) in try snapshot.base() }
+        let saved: [SavedBacking] = try MigrationError.wrap(MigrationError.machine) { () throws(MachineError) in
+            try MachineError.wrap(MachineError.state) { () throws(StateError) in try snapshot.state.parts() }
+        }
+        guard saved.map(\.byteCount) == base.blocks.map(\.byteCount) else {
+            throw .snapshot(SnapshotError(.open, snapshot.path, .otherBlocks))
+        }
         let descriptor: FileDescriptor
         do {
             descriptor = try base.files[0].descriptor.duplicate()
@@ -63,8 +69,7 @@ private struct MappedSnapshot {
 
     func backing(_ saved: SavedBacking, _ block: Int) throws(RegionBackingError) -> RegionBacking {
         // Pages that can be at several places are not private to one of them.
-        guard !saved.isShareable, base.blocks.indices.contains(block), base.blocks[block].byteCount == saved.byteCount
-        else { return try RegionBacking(empty: saved) }
+        guard !saved.isShareable else { return try RegionBacking(empty: saved) }
         return try RegionBacking(
             saved.name, .file(file, .copyOnWrite), fileOffset: base.files[0].bases[block], byteCount: saved.byteCount)
     }
@@ -74,6 +79,10 @@ private struct MappedSnapshot {
         let shareable = try shareableBlocks(machine)
         guard snapshot.files.count > 1 || !shareable.isEmpty else { return }
         let memory = try TargetMemory(machine)
+        // Memory that no region has would stand in the place of another.
+        guard memory.blocks.map(\.pageCount) == snapshot.blocks.map(\.pageCount) else {
+            throw .snapshot(SnapshotError(.open, snapshot.path, .otherBlocks))
+        }
         for block in memory.blocks.indices where snapshot.files.count > 1 || shareable.contains(block) {
             for piece in snapshot.pieces(ofBlock: block) {
                 let run = PageRun(block: block, pages: piece.pages)
@@ -109,6 +118,11 @@ extension Snapshot {
     /// The full snapshot that it is built on, in the end.
     fileprivate func base() throws(SnapshotError) -> Snapshot {
         guard let last = files.last, files.count > 1 else { return self }
-        return try Snapshot(path: last.path)
+        let base = try Snapshot(path: last.path)
+        // Another may have been put in its place since.
+        guard base.id == last.id else {
+            throw SnapshotError(.open, last.path, .otherParent(expected: last.id, found: base.id))
+        }
+        return base
     }
 }

@@ -64,10 +64,15 @@ public final class MachineSnapshots: Sendable {
         if state.withLock(\.isTracking) { try? machine.dirtyTracker.stop() }
     }
 
-    /// Begins to track what differs from the snapshot that the machine was restored from, before it is started.
+    /// Begins to track what differs from the snapshot that the machine was restored from, before it is started; later, the first
+    /// snapshot will be a full one.
     /// - Throws: `tracking`.
     public func startTracking() throws(MigrationError) {
-        try state.withLock { (state) throws(MigrationError) in try startTracking(&state, from: .clean) }
+        try state.withLock { (state) throws(MigrationError) in
+            // What it has written by then, nobody knows.
+            if machine.hasStarted { state.parent = nil }
+            try startTracking(&state, from: .clean)
+        }
     }
 
     private func startTracking(_ state: inout State, from baseline: DirtyBaseline) throws(MigrationError) {
@@ -78,7 +83,7 @@ public final class MachineSnapshots: Sendable {
         state.isTracking = true
     }
 
-    /// Takes a snapshot: a differential one, if there is one to build on.
+    /// Takes a snapshot: a differential one, if there is one to build on, and no memory that was written since has been hidden.
     /// - Parameters:
     ///   - path: where it is to be.
     ///   - isFull: whether it is to be a full one in any case.
@@ -90,18 +95,20 @@ public final class MachineSnapshots: Sendable {
         _ path: FilePath, isFull: Bool = false, replacing: Bool = false
     ) throws(MigrationError) -> Report {
         try state.withLock { (state) throws(MigrationError) in
-            // What was written before tracking began, nobody knows.
-            let parent = isFull || !state.isTracking ? nil : state.parent
             // Before anything of the machine changes.
             let memory = try MigrationError.wrap(MigrationError.regions) { () throws(RegionManagerError) in
                 try SourceMemory(machine)
             }
+            let hidden = memory.hiddenDirtyPages
+            // What was written before tracking began, nobody knows; and what has been hidden since, no harvest has.
+            let parent = isFull || !state.isTracking || !hidden.isEmpty ? nil : state.parent
             let writer = try MigrationError.wrap(MigrationError.snapshot) { () throws(SnapshotError) in
                 try SnapshotWriter(path: path, blocks: memory.blocks, parent: parent, replacing: replacing)
             }
             try startTracking(&state, from: parent == nil ? .dirty : .clean)
             let report = try SnapshotAttempt(machine, memory, writer, isFull: parent == nil).run()
             state.parent = SnapshotWriter.Parent(id: report.id, path: path)
+            memory.clearDirtyPages(hidden)
             return report
         }
     }

@@ -67,7 +67,7 @@ struct SnapshotAttempt: ~Copyable {
         report.rounds.append(memory.pageCount)
     }
 
-    /// What was written meanwhile, until little is left, or a round leaves as much as it found.
+    /// What was written meanwhile, until little is left, or a round leaves more than half of what it found.
     private mutating func writeRounds() throws(MigrationError) {
         var before = UInt64.max
         for _ in 0..<Self.roundLimit {
@@ -81,9 +81,9 @@ struct SnapshotAttempt: ~Copyable {
 
     private mutating func pauseAndFinish() throws(MigrationError) -> MachineState {
         let paused = MonotonicTime.now
-        machine.pause()
+        machine.pauseForCopy()
         defer {
-            machine.resume()
+            machine.resumeAfterCopy()
             report.pause = .now - paused
         }
         if machine.hasEnded { throw .guestEnded }

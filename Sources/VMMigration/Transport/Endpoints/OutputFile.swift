@@ -55,10 +55,10 @@ final class OutputFile {
         close(folder)
     }
 
-    /// Makes the contents durable, gives the file its name, and makes that durable.
+    /// Makes the contents durable, gives the file its name, and makes that durable as far as the disk does its part: once the
+    /// file has its name, whoever reads it has all of it, and the writer must not take it back.
     ///
-    /// Where it throws, what was under the name before is still there, unless it was the folder that could not be written
-    /// to the disk: then it is open which of the two is found after a power cut.
+    /// Where it throws, what was under the name before is still there.
     func publish() throws(TransportError) {
         try Self.sync(descriptor, "writing to the disk", uri)
         if !hasTemporaryName {
@@ -70,7 +70,7 @@ final class OutputFile {
         }
         guard renameat(folder, temporaryName, folder, name) == 0 else { throw Self.failure("renaming", .last, uri) }
         hasTemporaryName = false
-        try Self.sync(folder, "writing the folder to the disk", uri)
+        try? Self.sync(folder, "writing the folder to the disk", uri)
     }
 
     /// - Parameter descriptor: of anything; pipes and devices have nothing to be written to a disk.
