@@ -116,22 +116,6 @@ final class DestinationChannel: @unchecked Sendable {
     /// The next frame that says something.
     /// - Throws: `refused` where that is an abort.
     func nextFrame() throws(MigrationError) -> Frame {
-        while true {
-            let frame: Frame
-            do throws(StreamFailure<TransportError>) {
-                frame = try reader.next(&state)
-            } catch {
-                throw MigrationError(error)
-            }
-            switch frame.type {
-            case .keepalive: continue
-            case .abort:
-                let abort: Abort = try MigrationError.wrap(MigrationError.stream) { () throws(StreamError) in
-                    try frame.message()
-                }
-                throw .refused(by: .source, abort.reason)
-            default: return frame
-            }
-        }
+        try reader.nextWord(&state, of: .source)
     }
 }

@@ -121,23 +121,7 @@ final class SourceChannel: @unchecked Sendable {
     /// The next frame that says something.
     /// - Throws: `refused` where that is an abort.
     func nextFrame() throws(MigrationError) -> Frame {
-        while true {
-            let frame: Frame
-            do throws(StreamFailure<TransportError>) {
-                frame = try reader.next(&replies)
-            } catch {
-                throw MigrationError(error)
-            }
-            switch frame.type {
-            case .keepalive: continue
-            case .abort:
-                let abort: Abort = try MigrationError.wrap(MigrationError.stream) { () throws(StreamError) in
-                    try frame.message()
-                }
-                throw .refused(by: .destination, abort.reason)
-            default: return frame
-            }
-        }
+        try reader.nextWord(&replies, of: .destination)
     }
 
     /// Pages follow the guest when it runs at the destination.
