@@ -77,22 +77,26 @@ struct MachineSnapshotTests {
         try snapshots.take(base)
         usleep(30_000)
         #expect(throws: MigrationError.self) { try snapshots.take(base) }
-        // The folder goes while memory is copied: the file cannot get its name.
-        var operations: Set<SnapshotError.Operation> = []
-        for attempt in 0..<20 where !operations.contains(.publish) {
-            let gone = "\(folder.path)/gone"
-            mkdir(gone, 0o700)
-            let delay = UInt32(attempt * 500)
-            let remover = TestThread {
+        // Another file gets the name while memory is copied. How long that takes is found out.
+        var failure: SnapshotError.Operation?
+        var delay: UInt32 = 1000
+        for attempt in 0..<200 where failure != .publish {
+            let path = "\(folder.path)/taken.\(attempt)"
+            let rival = TestThread { [delay] in
                 usleep(delay)
-                rmdir(gone)
+                close(open(path, O_CREAT | O_EXCL | O_WRONLY, 0o600))
             }
-            let error = #expect(throws: MigrationError.self) { try snapshots.take(FilePath("\(gone)/next")) }
-            if case .snapshot(let reason) = error { operations.insert(reason.operation) }
-            remover.join()
+            do throws(MigrationError) {
+                try snapshots.take(FilePath(path))
+                delay /= 2
+            } catch .snapshot(let reason) {
+                failure = reason.operation
+                delay += delay / 3 + 1
+            }
+            rival.join()
             usleep(10_000)
         }
-        #expect(operations.contains(.publish))
+        #expect(failure == .publish)
         let report = try snapshots.take(next)
         #expect(!report.isFull)
         try DirtyGuest.finishRunning(machine, output)
