@@ -25,7 +25,11 @@ public struct MachineState: Hashable, Sendable {
         _ type: Part.Type = Part.self, _ instance: Int = 0
     ) throws(StateError) -> Part? {
         var found: StateRecord?
-        for record in records where record.instance == instance && record.kind == Part.kind {
+        let kind = Part.kind
+        // Few kinds are of the same length, which takes less to compare.
+        let length = kind.utf8.count
+        for record in records
+        where record.instance == instance && record.kind.utf8.count == length && record.kind == kind {
             guard found == nil else { throw StateError(record, .count(2)) }
             found = record
         }

@@ -191,8 +191,14 @@ private struct ByteReader {
     mutating func integers(_ count: Int) throws(StateCodingError) -> [UInt64] {
         let range = try take(8 * count)
         return source.withUnsafeBytes { bytes in
-            stride(from: range.lowerBound, to: range.upperBound, by: 8).map {
-                UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: $0, as: UInt64.self))
+            Array(unsafeUninitializedCapacity: count) { room, filled in
+                // SAFETY: there is room for `count` numbers, and `take` has seen that there are 8 bytes for each.
+                for index in 0..<count {
+                    let offset = range.lowerBound + 8 * index
+                    let number = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+                    room.initializeElement(at: index, to: number)
+                }
+                filled = count
             }
         }
     }
@@ -215,9 +221,14 @@ private struct ByteReader {
 
     mutating func text(_ count: Int) throws(StateCodingError) -> String {
         let start = offset
-        guard let text = String(validating: source[try take(count)], as: UTF8.self) else {
-            throw StateCodingError(offset: start, .notUTF8)
+        let range = try take(count)
+        let text = source.withUnsafeBufferPointer { source in
+            let utf8 = UnsafeBufferPointer(rebasing: source[range])
+            // As nearly all of it is: this needs no second look.
+            guard !utf8.allSatisfy({ $0 < 0x80 }) else { return String(decoding: utf8, as: UTF8.self) as String? }
+            return String(validating: utf8, as: UTF8.self)
         }
+        guard let text else { throw StateCodingError(offset: start, .notUTF8) }
         return text
     }
 

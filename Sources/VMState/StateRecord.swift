@@ -29,18 +29,18 @@ public protocol SavedPart: Sendable {
 
     /// Has an archive take each field, or set it, in a fixed order.
     /// - Throws: what the archive throws; where it restores, also for values that the part cannot have.
-    mutating func exchange(with archive: inout some StateArchive) throws(StateError)
+    mutating func exchange(with archive: inout StateArchive) throws(StateError)
 }
 
 extension SavedPart {
     /// What it has, as a record.
     public func record(_ instance: Int = 0) -> StateRecord {
-        var saver = StateSaver()
+        var archive = StateArchive()
         var part = self
-        // A saver takes whatever there is.
-        try? part.exchange(with: &saver)
+        // Whatever there is is taken.
+        try? part.exchange(with: &archive)
         return StateRecord(
-            kind: Self.kind, instance: UInt32(clamping: instance), version: Self.version, fields: saver.fields)
+            kind: Self.kind, instance: UInt32(clamping: instance), version: Self.version, fields: archive.fields)
     }
 
     /// - Throws: `StateError` for a record of another version, and for fields that are not the ones of the part or not as it can
@@ -53,8 +53,8 @@ extension SavedPart {
             throw StateError(record, .version(known: Self.version))
         }
         self.init()
-        var loader = StateLoader(record)
-        try exchange(with: &loader)
-        try loader.finish()
+        var archive = StateArchive(reading: record)
+        try exchange(with: &archive)
+        try archive.finish()
     }
 }

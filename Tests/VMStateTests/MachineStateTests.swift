@@ -18,7 +18,7 @@ private struct Lamp: SavedPart {
     var wiring: [UInt8] = []
     var schedule: [UInt64] = []
 
-    mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+    mutating func exchange(with archive: inout StateArchive) throws(StateError) {
         try archive.number("brightness", &brightness, in: 0...100)
         try archive.number("offset", &offset)
         try archive.flag("on", &isOn)

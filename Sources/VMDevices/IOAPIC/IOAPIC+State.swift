@@ -55,7 +55,7 @@ private struct SavedIOAPIC: SavedPart {
         return InterruptMessage(address: addresses[pin], data: UInt32(truncatingIfNeeded: data[pin]))
     }
 
-    mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+    mutating func exchange(with archive: inout StateArchive) throws(StateError) {
         try archive.number("selector", &selector)
         try archive.number("id", &identification, in: 0...0x0f00_0000)
         try archive.numbers("entries", &entries, count: Self.count)

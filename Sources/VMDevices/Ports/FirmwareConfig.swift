@@ -139,7 +139,7 @@ public final class FirmwareConfig: PortDevice {
         var item: UInt16 = 0
         var offset = 0
 
-        mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+        mutating func exchange(with archive: inout StateArchive) throws(StateError) {
             try archive.number("item", &item)
             try archive.number("offset", &offset, in: 0...Int.max)
         }

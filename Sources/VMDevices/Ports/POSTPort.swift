@@ -53,7 +53,7 @@ public final class POSTPort: BytePortDevice {
 
         var value: UInt8 = 0
 
-        mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+        mutating func exchange(with archive: inout StateArchive) throws(StateError) {
             try archive.number("code", &value)
         }
     }

@@ -76,7 +76,7 @@ public final class PowerOffPort: PortDevice {
 
         var value: UInt16 = 0
 
-        mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+        mutating func exchange(with archive: inout StateArchive) throws(StateError) {
             try archive.number("control", &value)
         }
     }

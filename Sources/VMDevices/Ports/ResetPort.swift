@@ -74,7 +74,7 @@ public final class ResetPort: BytePortDevice {
 
         var value: Int = 0
 
-        mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+        mutating func exchange(with archive: inout StateArchive) throws(StateError) {
             try archive.number("stale bytes", &value, in: 0...64)
         }
     }

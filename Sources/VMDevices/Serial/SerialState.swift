@@ -247,7 +247,7 @@ struct SavedSerialPort: SavedPart {
 }
 
 extension SavedSerialPort {
-    mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+    mutating func exchange(with archive: inout StateArchive) throws(StateError) {
         try archive.flag("fifo enabled", &isFIFOEnabled)
         var received = receiveFIFO.content
         try archive.bytes("received", &received, count: 0...(isFIFOEnabled ? ReceiveFIFO.depth : 1))

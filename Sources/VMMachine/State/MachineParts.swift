@@ -15,7 +15,7 @@ struct SavedMachine: SavedPart {
     var irqchip = MachineConfiguration.IRQChip.full
     var pit = false
 
-    mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+    mutating func exchange(with archive: inout StateArchive) throws(StateError) {
         try archive.text("guest", &guest)
         try archive.choice("format", &format)
         try archive.number("cpus", &cpus, in: 1...254)
@@ -51,7 +51,7 @@ public struct SavedBacking: SavedPart {
 
     public init() {}
 
-    public mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+    public mutating func exchange(with archive: inout StateArchive) throws(StateError) {
         try archive.text("name", &name)
         try archive.number("bytes", &byteCount, in: 4096...1 << 52)
         try archive.flag("shareable", &isShareable)
@@ -81,7 +81,7 @@ struct SavedRegion: SavedPart {
     /// Offset in the region, length in bytes, number of the backing, offset there, and whether it can be written.
     var mappings: [UInt64] = []
 
-    mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+    mutating func exchange(with archive: inout StateArchive) throws(StateError) {
         try archive.text("name", &name)
         try archive.number("start", &start)
         try archive.number("last", &last)

@@ -8,7 +8,7 @@ struct SavedIRQChip: SavedPart {
 
     var state: [UInt8] = []
 
-    mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+    mutating func exchange(with archive: inout StateArchive) throws(StateError) {
         try archive.bytes("state", &state, count: 0...512)
     }
 }
@@ -20,7 +20,7 @@ struct SavedPIT: SavedPart {
 
     var state: [UInt8] = []
 
-    mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+    mutating func exchange(with archive: inout StateArchive) throws(StateError) {
         try archive.bytes("state", &state, count: 0...512)
     }
 }
@@ -32,7 +32,7 @@ struct SavedClock: SavedPart {
 
     var nanoseconds: UInt64 = 0
 
-    mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+    mutating func exchange(with archive: inout StateArchive) throws(StateError) {
         try archive.number("nanoseconds", &nanoseconds)
     }
 }

@@ -8,7 +8,7 @@ struct SavedEvents: SavedPart {
 
     var value = VCPUEvents()
 
-    mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+    mutating func exchange(with archive: inout StateArchive) throws(StateError) {
         try archive.number("exception injected", &value.exception.injected)
         try archive.number("exception vector", &value.exception.nr)
         try archive.number("exception has error code", &value.exception.has_error_code)
@@ -40,7 +40,7 @@ struct SavedDebugRegisters: SavedPart {
 
     var value = DebugRegisters()
 
-    mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+    mutating func exchange(with archive: inout StateArchive) throws(StateError) {
         try archive.number("dr0", &value.db.0)
         try archive.number("dr1", &value.db.1)
         try archive.number("dr2", &value.db.2)
@@ -57,7 +57,7 @@ struct SavedMPState: SavedPart {
 
     var value = MPState.runnable
 
-    mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+    mutating func exchange(with archive: inout StateArchive) throws(StateError) {
         try archive.choice("state", &value)
     }
 }

@@ -9,7 +9,7 @@ struct SavedMSRs: SavedPart {
     /// Index and value of each.
     private var registers: [UInt64] = []
 
-    mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+    mutating func exchange(with archive: inout StateArchive) throws(StateError) {
         try archive.numbers("registers", &registers, count: 0...8192)
     }
 
@@ -38,7 +38,7 @@ struct SavedProcessorModel: SavedPart {
     /// Which model-specific registers hold its state.
     private var msrNumbers: [UInt64] = []
 
-    mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+    mutating func exchange(with archive: inout StateArchive) throws(StateError) {
         try archive.numbers("cpuid", &leaves, count: 0...(7 * 256))
         try archive.number("tsc kilohertz", &tscKilohertz)
         try archive.numbers("msrs", &msrNumbers, count: 0...4096)

@@ -10,7 +10,7 @@ struct SavedXSAVE: SavedPart {
 
     var area: [UInt8] = []
 
-    mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+    mutating func exchange(with archive: inout StateArchive) throws(StateError) {
         try archive.bytes("area", &area, count: 0...Self.largestArea)
     }
 
@@ -29,7 +29,7 @@ struct SavedFPU: SavedPart {
 
     var value = FPUState()
 
-    mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+    mutating func exchange(with archive: inout StateArchive) throws(StateError) {
         var bytes = withUnsafeBytes(of: value) { Array($0) }
         try archive.bytes("state", &bytes, count: bytes.count...bytes.count)
         withUnsafeMutableBytes(of: &value) { $0.copyBytes(from: bytes) }
@@ -44,7 +44,7 @@ struct SavedXCRs: SavedPart {
     /// Number and value of each.
     var registers: [UInt64] = []
 
-    mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+    mutating func exchange(with archive: inout StateArchive) throws(StateError) {
         try archive.numbers("registers", &registers, count: 0...32)
     }
 
@@ -78,7 +78,7 @@ struct SavedLAPIC: SavedPart {
 
     var registers: [UInt8] = []
 
-    mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+    mutating func exchange(with archive: inout StateArchive) throws(StateError) {
         try archive.bytes("registers", &registers, count: 1024...1024)
     }
 }

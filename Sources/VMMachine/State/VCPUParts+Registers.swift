@@ -8,7 +8,7 @@ struct SavedGeneralRegisters: SavedPart {
 
     var value = GeneralRegisters()
 
-    mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+    mutating func exchange(with archive: inout StateArchive) throws(StateError) {
         try archive.number("rax", &value.rax)
         try archive.number("rbx", &value.rbx)
         try archive.number("rcx", &value.rcx)
@@ -39,7 +39,7 @@ struct SavedSpecialRegisters: SavedPart {
     /// The page-directory pointers of PAE paging, where they are in force and the host tells them.
     var pageDirectoryPointers: [UInt64] = []
 
-    mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+    mutating func exchange(with archive: inout StateArchive) throws(StateError) {
         try archive.segment("cs", &value.cs)
         try archive.segment("ds", &value.ds)
         try archive.segment("es", &value.es)

@@ -21,7 +21,7 @@ public struct Abort: StreamMessage {
         self.init(reason: "")
     }
 
-    public mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+    public mutating func exchange(with archive: inout StateArchive) throws(StateError) {
         try archive.printable("reason", &reason, limit: Self.reasonLimit)
     }
 }

@@ -20,7 +20,7 @@ public struct Ready: StreamMessage {
         self.init(restoreNanoseconds: 0)
     }
 
-    public mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+    public mutating func exchange(with archive: inout StateArchive) throws(StateError) {
         try archive.number("restore nanoseconds", &restoreNanoseconds)
         try archive.number("compare nanoseconds", &compareNanoseconds)
     }
@@ -43,7 +43,7 @@ public struct Running: StreamMessage {
         self.init(startNanoseconds: 0)
     }
 
-    public mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+    public mutating func exchange(with archive: inout StateArchive) throws(StateError) {
         try archive.number("start nanoseconds", &startNanoseconds)
     }
 }
@@ -65,7 +65,7 @@ public struct Received: StreamMessage {
         self.init(digest: 0)
     }
 
-    public mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+    public mutating func exchange(with archive: inout StateArchive) throws(StateError) {
         try archive.number("digest", &digest)
     }
 }

@@ -29,7 +29,7 @@ public struct End: StreamMessage {
         self.init(digests: [], sent: PageCounts())
     }
 
-    public mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+    public mutating func exchange(with archive: inout StateArchive) throws(StateError) {
         try archive.numbers("digests", &digests, count: 1...Hello.channelLimit)
         try sent.exchange(with: &archive)
         try archive.flag("is post-copy", &isPostCopy)
@@ -60,7 +60,7 @@ public struct Complete: StreamMessage {
         self.init(digest: 0, sent: PageCounts())
     }
 
-    public mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+    public mutating func exchange(with archive: inout StateArchive) throws(StateError) {
         try archive.number("digest", &digest)
         try sent.exchange(with: &archive)
     }

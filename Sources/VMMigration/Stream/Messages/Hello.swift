@@ -52,7 +52,7 @@ public struct Hello: StreamMessage {
             side: .source, program: "", migration: MigrationID([UInt8](repeating: 0, count: MigrationID.byteCount)))
     }
 
-    public mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+    public mutating func exchange(with archive: inout StateArchive) throws(StateError) {
         try archive.choice("side", &side)
         var lowest = versions.range.lowerBound
         var highest = versions.range.upperBound

@@ -22,7 +22,7 @@ public struct PageCounts: Hashable, Sendable {
     }
 
     /// As fields of a message.
-    mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+    mutating func exchange(with archive: inout StateArchive) throws(StateError) {
         try archive.number("data pages", &data)
         try archive.number("zero pages", &zero)
         try archive.number("bytes", &bytes)

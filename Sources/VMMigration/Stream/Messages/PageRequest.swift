@@ -30,7 +30,7 @@ public struct PageRequest: StreamMessage {
         self.init(PageRun(block: 0, pages: 0..<1))
     }
 
-    public mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+    public mutating func exchange(with archive: inout StateArchive) throws(StateError) {
         try archive.number("block", &block)
         try archive.number("first page", &first)
         try archive.number("pages", &count, in: 1...UInt64.max)

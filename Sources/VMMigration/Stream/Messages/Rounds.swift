@@ -23,7 +23,7 @@ public struct RoundEnd: StreamMessage {
         self.init(round: 0, sent: PageCounts(), isLast: false)
     }
 
-    public mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+    public mutating func exchange(with archive: inout StateArchive) throws(StateError) {
         try archive.number("round", &round)
         try sent.exchange(with: &archive)
         try archive.flag("is last", &isLast)
@@ -46,7 +46,7 @@ public struct RoundDone: StreamMessage {
         self.init(round: 0)
     }
 
-    public mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+    public mutating func exchange(with archive: inout StateArchive) throws(StateError) {
         try archive.number("round", &round)
     }
 }
