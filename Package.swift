@@ -111,7 +111,8 @@ let package = Package(
         .testTarget(
             name: "VMMigrationTests",
             dependencies: [
-                "CTryCopy", "CXXHash", "TestSupport", "VMAddressSpace", "VMHost", "VMMigration", "VMState", system,
+                "CTryCopy", "CXXHash", "TestSupport", "VMAddressSpace", "VMHost", "VMMigration", "VMRegions", "VMState",
+                system,
             ]),
         .testTarget(
             name: "VMMTests",

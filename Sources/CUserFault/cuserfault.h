@@ -20,7 +20,18 @@
 
 /* ---- system calls: the result, or the negated errno ---- */
 
-/* A descriptor that serves faults of the kernel too, such as those of KVM; without UFFD_USER_MODE_ONLY. */
+/* Linux 5.11. */
+#ifndef UFFD_USER_MODE_ONLY
+#define UFFD_USER_MODE_ONLY 1
+#endif
+
+/* A descriptor that serves faults of this program's own instructions alone, which takes no privilege. */
+static inline int cuserfault_open_user_mode(void) {
+    long result = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY);
+    return result < 0 ? -errno : (int)result;
+}
+
+/* A descriptor that serves faults of the kernel too, such as those of KVM. */
 static inline int cuserfault_open(void) {
     int flags = O_CLOEXEC | O_NONBLOCK;
     int device = open("/dev/userfaultfd", O_RDWR | O_CLOEXEC);

@@ -32,6 +32,7 @@ struct ArrivingMachine: ~Copyable {
 
     /// - Returns: the machine, started.
     func run() throws(MigrationError) -> Machine {
+        memory.beginFilling()
         let others = try ExtraChannels(extra, memory, main.connection)
         let state: MachineState
         let end: End

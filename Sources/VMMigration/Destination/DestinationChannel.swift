@@ -106,9 +106,13 @@ final class DestinationChannel: @unchecked Sendable {
                 let end: RoundEnd = try MigrationError.wrap(MigrationError.stream) { () throws(StreamError) in
                     try frame.message()
                 }
+                // What comes from now on, and is not zero, has come before.
+                memory.endFilling()
                 try reply(RoundDone(round: end.round))
                 onRound()
-            default: return frame
+            default:
+                memory.endFilling()
+                return frame
             }
         }
     }

@@ -2,6 +2,7 @@ import CTryCopy
 import Glibc
 import VMAddressSpace
 import VMDirtyBitmap
+import VMHost
 import VMMachine
 import VMRegions
 
@@ -13,6 +14,8 @@ final class TargetMemory: Sendable {
     /// Which pages have come.
     let received: ReceivedPages
     let contents: [BackingContents]
+    /// The memory as nobody has touched it yet, while it is filled for the first time.
+    private let fresh = Monitor<FreshMemory?>(nil)
 
     init(_ machine: Machine) throws(MigrationError) {
         contents = try MigrationError.wrap(MigrationError.regions) { () throws(RegionManagerError) in
@@ -32,16 +35,37 @@ final class TargetMemory: Sendable {
     /// Fewer pages are provided one by one, as they are written.
     private static let fewPages = 8
 
+    /// Most pages that come from now on are the first at their places. Until `endFilling()` nobody else touches any.
+    func beginFilling() {
+        fresh.withLock { $0 = FreshMemory(contents) }
+    }
+
+    /// Most pages have come. Any thread may say so, while others still put pages in place.
+    func endFilling() {
+        fresh.withLock { $0 = nil }
+    }
+
     /// Puts the pages of a chunk in place.
     func place(_ chunk: MemoryChunk) throws(MigrationError) {
+        let fresh = fresh.withLock(\.self)
         try chunk.forEachRun { (run, bytes) throws(MigrationError) in
-            if let bytes {
+            if let fresh, fresh.includes(block: run.block) {
+                if bytes != nil || received.containsAny(of: run) { try fill(run, bytes, fresh) }
+            } else if let bytes {
                 if run.pages.count >= Self.fewPages, !received.containsAny(of: run) { try provide(run) }
                 try place(run, bytes)
             } else if received.containsAny(of: run) {
                 try clear(run)
             }
             received.mark(run)
+        }
+    }
+
+    /// - Parameter bytes: nil for zeros.
+    private func fill(_ run: PageRun, _ bytes: UnsafeRawBufferPointer?, _ fresh: FreshMemory) throws(MigrationError) {
+        try forEachPlace(of: run) { (pointer, offset, count) throws(MigrationError) in
+            let part = bytes.map { UnsafeRawBufferPointer(rebasing: $0[offset..<(offset + count)]) }
+            try fresh.place(part, count, at: pointer, of: blocks[run.block].name)
         }
     }
 

@@ -12,9 +12,17 @@ struct UserFault: ~Copyable, Sendable {
     /// Readable while somebody has faulted whom `nextFault()` has not told of.
     let descriptor: CInt
 
+    /// Whose faults are served.
+    enum Scope {
+        /// Those of the kernel too, as KVM's are for a guest: this takes a privilege.
+        case all
+        /// Those of this program's instructions. The kernel's fail.
+        case program
+    }
+
     /// - Throws: `UserFaultError.unavailable` where the host does not let this process have it, or is too old.
-    init() throws(UserFaultError) {
-        let opened = cuserfault_open()
+    init(_ scope: Scope = .all) throws(UserFaultError) {
+        let opened = scope == .all ? cuserfault_open() : cuserfault_open_user_mode()
         guard opened >= 0 else { throw .unavailable(Errno(rawValue: -opened)) }
         let begun = cuserfault_begin(opened)
         guard begun == 0 else {
@@ -49,19 +57,25 @@ struct UserFault: ~Copyable, Sendable {
     }
 
     /// Puts pages where they are missing, and wakes who waits for them there. Those that are there stay as they are.
-    /// - Parameter address: in a range that is registered.
+    /// - Parameters:
+    ///   - address: in a range that is registered.
+    ///   - onPresent: called with the offset of each page that is there.
     /// - Throws: why the kernel has no page for it.
-    func place(_ bytes: UnsafeRawBufferPointer, at address: UInt) throws(Errno) {
+    func place(
+        _ bytes: UnsafeRawBufferPointer, at address: UInt, onPresent: (_ offset: Int) -> Void = { _ in }
+    ) throws(Errno) {
         guard let base = bytes.baseAddress else { return }
-        try place(bytes.count, at: address) { [descriptor] (offset, error) in
+        try place(bytes.count, at: address, onPresent) { [descriptor] (offset, error) in
             cuserfault_copy(
                 descriptor, UInt64(address) + UInt64(offset), base + offset, UInt64(bytes.count - offset), &error)
         }
     }
 
     /// The same with zeros.
-    func placeZeros(_ count: Int, at address: UInt) throws(Errno) {
-        try place(count, at: address) { [descriptor] (offset, error) in
+    func placeZeros(
+        _ count: Int, at address: UInt, onPresent: (_ offset: Int) -> Void = { _ in }
+    ) throws(Errno) {
+        try place(count, at: address, onPresent) { [descriptor] (offset, error) in
             cuserfault_zero(descriptor, UInt64(address) + UInt64(offset), UInt64(count - offset), &error)
         }
     }
@@ -90,7 +104,8 @@ struct UserFault: ~Copyable, Sendable {
 
     /// - Parameter call: does it from an offset on; returns how many bytes it has done, and why no more.
     private func place(
-        _ count: Int, at address: UInt, _ call: (_ offset: Int, _ error: inout CInt) -> UInt64
+        _ count: Int, at address: UInt, _ onPresent: (_ offset: Int) -> Void,
+        _ call: (_ offset: Int, _ error: inout CInt) -> UInt64
     ) throws(Errno) {
         var done = 0
         while done < count {
@@ -102,6 +117,7 @@ struct UserFault: ~Copyable, Sendable {
                 // Somebody may have faulted before it was there, and not been woken for it.
                 let page = address + UInt(done)
                 wake(page..<(page + UInt(Self.pageByteCount)))
+                onPresent(done)
                 done += Self.pageByteCount
             // The process's mappings are being changed; or it was stopped short.
             case EAGAIN, EINTR: continue

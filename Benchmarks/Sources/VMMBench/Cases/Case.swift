@@ -20,7 +20,8 @@ struct Case: Sendable {
     let measure: @Sendable (Inputs) throws -> [Measurement]
 
     static let all = [
-        createToFirstExit, portIOExit, portIOExitInstructions, runHello, spinMemory, allocationsPerExit, memorySlots,
+        createToFirstExit, restoreToFirstExit, portIOExit, portIOExitInstructions, runHello, spinMemory,
+        allocationsPerExit, memorySlots,
         dirtyHarvest, dirtyStart, dirtyOff,
     ]
 }

@@ -32,7 +32,9 @@ struct Run {
     }
 
     /// The same by the baseline.
-    static func baseline(_ code: [UInt8], marks needed: Int, exits: Bool, irqchip: Bool) throws -> Run {
+    static func baseline(
+        _ code: [UInt8], memory: UInt64 = memory, marks needed: Int, exits: Bool, irqchip: Bool
+    ) throws -> Run {
         let marks = Marks()
         let context = Unmanaged.passUnretained(marks)
         let (started, status) = withExtendedLifetime(marks) {
