@@ -51,6 +51,11 @@ struct MachineOptions: ParsableArguments {
 
     @Option(
         name: .long,
+        help: ArgumentHelp("An ELF file with the guest's symbols, for crash reports.", valueName: "file"))
+    var symbols: String?
+
+    @Option(
+        name: .long,
         help: ArgumentHelp(
             "Read-only memory with the file's content, over RAM where both are; repeat for more.",
             valueName: "file@address"),
@@ -115,6 +120,7 @@ struct MachineOptions: ParsableArguments {
         configuration.entry = entry ?? configuration.entry
         configuration.commandLine = commandLine ?? configuration.commandLine
         if !arguments.isEmpty { configuration.arguments = arguments }
+        configuration.symbols = symbols ?? configuration.symbols
         if !modules.isEmpty { configuration.modules = modules.map(Self.module) }
         configuration.memory = memory ?? configuration.memory
         if !rom.isEmpty { configuration.roms = rom }
@@ -151,6 +157,7 @@ struct MachineOptions: ParsableArguments {
         case .entry: "--entry"
         case .commandLine: "-p"
         case .arguments: "guest arguments"
+        case .symbols: "--symbols"
         case .modules: "-i"
         case .memory: "-m"
         case .roms: "--rom"

@@ -20,12 +20,19 @@ struct RestoringOptions: ParsableArguments {
         transform: { try $0.parsed("a time of a millisecond or more, such as 10s, 500ms or 2m", TimeLimit.init) })
     var timeout: TimeLimit?
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "An ELF file with the guest's symbols, for crash reports; they do not come with the guest.",
+            valueName: "file"))
+    var symbols: String?
+
     @Option(name: .long, help: ArgumentHelp("The KVM device (default /dev/kvm).", valueName: "path"))
     var kvmDevice: String?
 
     var restoring: MachineConfiguration.Restoring {
         MachineConfiguration.Restoring(
             dirtyTracking: dirtyTracking ?? .auto, dirtyRingSize: dirtyRingSize, timeout: timeout,
-            kvmDevice: kvmDevice ?? MachineConfiguration.defaultKVMDevice)
+            symbols: symbols, kvmDevice: kvmDevice ?? MachineConfiguration.defaultKVMDevice)
     }
 }

@@ -12,6 +12,7 @@ extension MachineConfiguration: Decodable {
         entry = try container.decodeIfPresent(HexAddress.self, forKey: .entry)
         commandLine = try container.decodeIfPresent(String.self, forKey: .commandLine)
         arguments = try container.decodeIfPresent([String].self, forKey: .arguments) ?? arguments
+        symbols = try container.decodeIfPresent(String.self, forKey: .symbols)
         modules = try container.decodeIfPresent([Module].self, forKey: .modules) ?? modules
         memory = try container.decodeIfPresent(ByteSize.self, forKey: .memory) ?? memory
         roms = try container.decodeIfPresent([ROM].self, forKey: .roms) ?? roms

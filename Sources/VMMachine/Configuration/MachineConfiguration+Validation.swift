@@ -1,5 +1,6 @@
 import KVM
 import VMAddressSpace
+import VMBoot
 import VMDirtyTracking
 
 extension MachineConfiguration {
@@ -51,6 +52,20 @@ extension MachineConfiguration {
             throw .configuration(key: .pit, "the timer in the kernel needs the irqchip there too (full)")
         }
         try validateDirtyRing()
+    }
+
+    /// - Returns: the file of symbols, where one is named.
+    /// - Throws: `MachineError.boot`, also for a file without symbols.
+    func openSymbols() throws(MachineError) -> GuestImage? {
+        guard let symbols else { return nil }
+        return try MachineError.wrap(MachineError.boot) { () throws(BootError) in
+            let file = try GuestImage(path: symbols)
+            guard SymbolTable(file) != nil else {
+                throw BootError(
+                    .badImage, symbols, "has no symbols of code; name an ELF file that was linked without -s")
+            }
+            return file
+        }
     }
 
     /// Checks the rest against what the host can do.

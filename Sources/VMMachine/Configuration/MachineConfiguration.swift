@@ -15,6 +15,8 @@ public struct MachineConfiguration: Hashable, Encodable, Sendable {
     public var commandLine: String?
     /// The guest's arguments, which follow the image's name on its command line.
     public var arguments: [String]
+    /// An ELF file with the symbols of what runs, for crash reports: that which a raw binary was made of, say. Nil for the image.
+    public var symbols: String?
     /// Multiboot modules, in order; the first serves as the initial RAM disk of guests that have one.
     public var modules: [Module]
     /// RAM, in bytes: a multiple of 4 KiB.
@@ -94,7 +96,7 @@ public struct MachineConfiguration: Hashable, Encodable, Sendable {
     /// What is left out is as usual: 128 MiB, one CPU, the interrupt controllers in the kernel, no time limit.
     public init(
         guest: String, format: ImageFormat? = nil, loadAddress: HexAddress? = nil, entry: HexAddress? = nil,
-        commandLine: String? = nil, arguments: [String] = [], modules: [Module] = [],
+        commandLine: String? = nil, arguments: [String] = [], symbols: String? = nil, modules: [Module] = [],
         memory: ByteSize = Self.defaultMemory, roms: [ROM] = [], cpus: Int = 1, irqchip: IRQChip = .full,
         pit: Bool = false, dirtyTracking: DirtyTracking = .auto, dirtyRingSize: Int? = nil,
         timeout: TimeLimit? = nil, kvmDevice: String = Self.defaultKVMDevice
@@ -105,6 +107,7 @@ public struct MachineConfiguration: Hashable, Encodable, Sendable {
         self.entry = entry
         self.commandLine = commandLine
         self.arguments = arguments
+        self.symbols = symbols
         self.modules = modules
         self.memory = memory
         self.roms = roms
@@ -119,7 +122,7 @@ public struct MachineConfiguration: Hashable, Encodable, Sendable {
 
     /// The keys of its JSON form.
     public enum CodingKeys: String, CodingKey, CaseIterable {
-        case guest, format, loadAddress, entry, commandLine, arguments, modules
+        case guest, format, loadAddress, entry, commandLine, arguments, symbols, modules
         case memory, roms, cpus, irqchip, pit, dirtyTracking, dirtyRingSize, timeout, kvmDevice
     }
 

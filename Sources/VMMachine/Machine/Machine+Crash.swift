@@ -17,7 +17,7 @@ extension Machine {
     }
 
     private func crashReport(vcpu: Int, _ cause: CrashReport.Cause) throws(KVMError) -> CrashReport {
-        let symbols = image.flatMap(SymbolTable.init)
+        let symbols = symbols.flatMap(SymbolTable.init)
         var views: [GuestView] = []
         for processor in processors {
             var cpu = CPUSnapshot(

@@ -19,8 +19,8 @@ public final class Machine: Sendable {
     /// The format the image was loaded as.
     public let format: ImageFormat
     let hardware: MachineHardware
-    /// What the guest was booted from; nil where nobody has it any more.
-    let image: GuestImage?
+    /// What names addresses in crash reports; nil where nobody has it.
+    let symbols: GuestImage?
     let console: any ConsoleOutput
     let created: MonotonicTime
     /// What of its state the host can tell and set, once that was asked for.
@@ -53,6 +53,7 @@ public final class Machine: Sendable {
         let request = try MachineError.wrap(MachineError.boot) { () throws(BootError) in
             try BootRequest(configuration, image: image)
         }
+        let symbols = try configuration.openSymbols() ?? request.image
         // Planning needs no KVM: an image that is no good is reported on any host.
         var plan = try MachineError.wrap(MachineError.boot) { () throws(BootError) in try BootPlan(request) }
         let system = try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in
@@ -74,17 +75,17 @@ public final class Machine: Sendable {
         try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in
             try first.vcpu.setInitialState(plan.cpu)
         }
-        self.init(configuration, plan.format, hardware, image: request.image, console: console, created: created)
+        self.init(configuration, plan.format, hardware, symbols: symbols, console: console, created: created)
     }
 
     init(
-        _ configuration: MachineConfiguration, _ format: ImageFormat, _ hardware: MachineHardware, image: GuestImage?,
+        _ configuration: MachineConfiguration, _ format: ImageFormat, _ hardware: MachineHardware, symbols: GuestImage?,
         console: any ConsoleOutput, created: MonotonicTime
     ) {
         self.configuration = configuration
         self.format = format
         self.hardware = hardware
-        self.image = image
+        self.symbols = symbols
         self.console = console
         self.created = created
     }

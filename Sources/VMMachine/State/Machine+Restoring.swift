@@ -14,23 +14,27 @@ extension MachineConfiguration {
         public var dirtyRingSize: Int?
         /// How long the guest may run from then on.
         public var timeout: TimeLimit?
+        /// See `MachineConfiguration.symbols`.
+        public var symbols: String?
         /// The path of the host's KVM device.
         public var kvmDevice: String
 
         public init(
             dirtyTracking: DirtyTracking = .auto, dirtyRingSize: Int? = nil, timeout: TimeLimit? = nil,
-            kvmDevice: String = MachineConfiguration.defaultKVMDevice
+            symbols: String? = nil, kvmDevice: String = MachineConfiguration.defaultKVMDevice
         ) {
             self.dirtyTracking = dirtyTracking
             self.dirtyRingSize = dirtyRingSize
             self.timeout = timeout
+            self.symbols = symbols
             self.kvmDevice = kvmDevice
         }
     }
 
     init(_ machine: SavedMachine, _ options: Restoring) {
         self.init(
-            guest: machine.guest, format: machine.format, memory: ByteSize(bytes: machine.memory), cpus: machine.cpus,
+            guest: machine.guest, format: machine.format, symbols: options.symbols,
+            memory: ByteSize(bytes: machine.memory), cpus: machine.cpus,
             irqchip: machine.irqchip, pit: machine.pit, dirtyTracking: options.dirtyTracking,
             dirtyRingSize: options.dirtyRingSize, timeout: options.timeout, kvmDevice: options.kvmDevice)
     }
@@ -41,11 +45,10 @@ extension Machine {
     /// and the contents of its memory by `RegionManager.contentsToFill()` or by what its backings have.
     ///
     /// - Parameters:
-    ///   - image: what it booted, for crash reports.
     ///   - backing: provides what memory comes from, one after another; without contents, `RegionBacking.init(empty:)`.
     /// - Throws: `MachineError`; nothing of the machine is left behind. `hostLacks` names what the host does not have.
     public convenience init(
-        restoring model: MachineState, _ options: MachineConfiguration.Restoring = .init(), image: GuestImage? = nil,
+        restoring model: MachineState, _ options: MachineConfiguration.Restoring = .init(),
         console: any ConsoleOutput, onInputSpace: @escaping @Sendable () -> Void = {},
         backing: (SavedBacking) throws(RegionBackingError) -> RegionBacking = { (saved) throws(RegionBackingError) in
             try RegionBacking(empty: saved)
@@ -64,6 +67,7 @@ extension Machine {
         }
         let configuration = MachineConfiguration(machine, options)
         try configuration.validate()
+        let symbols = try configuration.openSymbols()
         let system = try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in
             try KVMSystem(path: configuration.kvmDevice)
         }
@@ -86,7 +90,7 @@ extension Machine {
                 }
             }
         }
-        self.init(configuration, machine.format, hardware, image: image, console: console, created: created)
+        self.init(configuration, machine.format, hardware, symbols: symbols, console: console, created: created)
         stateSupport.withLock { $0 = support }
     }
 }

@@ -1,3 +1,4 @@
+import BuiltInGuests
 import TestSupport
 import Testing
 
@@ -139,5 +140,25 @@ import Testing
         #expect(run.ending == .exited(3))
         #expect(run.text.hasPrefix("usage: fault ud2 | null | stack | wild-jump | div\n"))
         #expect(run.errors == "")
+    }
+    @Test func `symbols come from another file where the image has none`() throws {
+        let folder = try TemporaryFolder()
+        let whole = try #require(BuiltInGuest(named: "fault")).bytes
+        // No sections: e_shoff, and e_shentsize to e_shstrndx.
+        var stripped = whole
+        stripped.replaceSubrange(40..<48, with: [UInt8](repeating: 0, count: 8))
+        stripped.replaceSubrange(58..<64, with: [UInt8](repeating: 0, count: 6))
+        let image = try folder.file("fault.stripped", stripped)
+        let symbols = try folder.file("fault.elf", whole)
+        let bare = try VMMProgram.run(["run", image, "--", "null"])
+        #expect(bare.ending == .exited(70))
+        #expect(!bare.errors.contains("queue_length"))
+        let named = try VMMProgram.run(["run", "--symbols", symbols, image, "--", "null"])
+        #expect(named.ending == .exited(70))
+        #expect(named.errors.contains("(queue_length+0x4)"))
+        // Refused before the guest runs.
+        let none = try VMMProgram.run(["run", "--symbols", image, image])
+        expectRefusal(none, 65, ["fault.stripped", "no symbols", "without -s"])
+        expectRefusal(try VMMProgram.run(["run", "--symbols", "/nowhere", "hello"]), 66, ["/nowhere"])
     }
 }

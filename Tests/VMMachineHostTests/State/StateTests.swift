@@ -73,4 +73,27 @@ struct StateTests {
             }
         }
     }
+    @Test(
+        "The crash of a guest that came from elsewhere is told with the symbols of a file, and without",
+        arguments: [true, false])
+    func symbols(hasFile: Bool) throws {
+        let folder = try TemporaryFolder()
+        let file = try folder.file("fault.elf", try #require(BuiltInGuest(named: "fault")).bytes)
+        let console = CollectingConsole()
+        let machine = try makeMachine("fault", { $0.arguments = ["null"] }, console: console)
+        machine.pause()
+        try machine.start()
+        let (model, state) = (try machine.saveModel(), try machine.saveState())
+        machine.stop()
+        _ = machine.wait()
+        let successor = try SuccessiveMachines.successor(
+            of: machine, model, state, console, symbols: hasFile ? file : nil)
+        let result = try successor.run()
+        guard case .crashed(let report) = result.outcome else {
+            Issue.record("\(result.outcome)")
+            return
+        }
+        #expect(report.summary.contains("queue_length") == hasFile)
+        #expect("\(report)".contains("guest_main") == hasFile)
+    }
 }

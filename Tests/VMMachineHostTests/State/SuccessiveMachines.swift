@@ -47,9 +47,11 @@ struct SuccessiveMachines {
     }
 
     static func successor(
-        of machine: Machine, _ model: MachineState, _ state: MachineState, _ console: CollectingConsole
+        of machine: Machine, _ model: MachineState, _ state: MachineState, _ console: CollectingConsole,
+        symbols: String? = nil
     ) throws -> Machine {
-        let next = try Machine(restoring: model, .init(timeout: TimeLimit("600s")), console: console)
+        let next = try Machine(
+            restoring: model, .init(timeout: TimeLimit("600s"), symbols: symbols), console: console)
         let old = try machine.regions.withTurn { manager throws(RegionManagerError) in try manager.contents() }
         let new = try next.regions.withTurn { manager throws(RegionManagerError) in try manager.contentsToFill() }
         #expect(old.map(\.backing.name) == new.map(\.backing.name))
