@@ -31,6 +31,7 @@ let package = Package(
         .systemLibrary(name: "CBisect"),
         .systemLibrary(name: "CHostMemory"),
         .systemLibrary(name: "CXXHash"),
+        .target(name: "CBitCount"),
         .target(name: "CChecksum"),
         .systemLibrary(name: "CTransport"),
         .systemLibrary(name: "CUserFault"),
@@ -50,7 +51,7 @@ let package = Package(
         .target(name: "KVM", dependencies: ["CKVM", "VMAddressSpace", "VMHost", system]),
         .target(
             name: "VMDirtyTracking",
-            dependencies: ["KVM", "VMAddressSpace", "VMDirtyBitmap", "VMHost", "VMMemory", "VMRegions"]),
+            dependencies: ["CBitCount", "KVM", "VMAddressSpace", "VMDirtyBitmap", "VMHost", "VMMemory", "VMRegions"]),
         .target(name: "VMBoot", dependencies: ["VMAddressSpace", "VMMemory", system]),
         .target(name: "VMState"),
         .target(name: "VMDevices", dependencies: ["VMState"]),

@@ -139,18 +139,17 @@ extension DirtyRound {
     /// - Parameter others: called with those that are not in one piece of it.
     package mutating func add(_ ranges: [MemoryRange], _ others: (MemoryRange) -> Void) {
         words.withUnsafeMutableBufferPointer { words in
-            var last = 0
+            // Of the same slot, mostly, as the pages before.
+            var last: DirtyPiece?
             for range in ranges {
-                // Of the same slot, mostly, as the pages before.
-                if !pieces.indices.contains(last) || !pieces[last].range.contains(range) {
-                    last = pieces.firstIndex { $0.range.contains(range) } ?? pieces.endIndex
-                }
-                guard last < pieces.endIndex, let bits = pieces[last].bits(of: range) else {
+                if let piece = last, piece.range.contains(range) {
+                    words.setBits(piece.wordBits(of: range))
+                } else if let piece = pieces.first(where: { $0.range.contains(range) }) {
+                    words.setBits(piece.wordBits(of: range))
+                    last = piece
+                } else {
                     others(range)
-                    continue
                 }
-                let first = UInt64(pieces[last].firstWord) << 6
-                words.setBits((first + bits.lowerBound)...(first + bits.upperBound - 1))
             }
         }
     }
@@ -217,5 +216,15 @@ struct DirtyPiece: Sendable {
         guard let common = range.intersection(other) else { return nil }
         let first = range.frames.lowerBound
         return (common.frames.lowerBound - first)..<(common.frames.upperBound - first)
+    }
+    /// The bits of pages that it has, among those of all words.
+    @inline(__always)
+    func wordBits(of other: MemoryRange) -> ClosedRange<UInt64> {
+        let (first, start) = (UInt64(firstWord) &<< 6, range.start.rawValue)
+        let shift = PageSize.size4K.shift
+        return ClosedRange(
+            uncheckedBounds: (
+                first &+ (other.start.rawValue &- start) &>> shift, first &+ (other.last.rawValue &- start) &>> shift
+            ))
     }
 }

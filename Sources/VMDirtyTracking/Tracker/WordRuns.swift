@@ -1,13 +1,20 @@
+import CBitCount
+
 /// The runs of set bits in words: ascending, disjoint, none touching the next. Bit n of word m is number 64 * m + n.
 @frozen
 @usableFromInline
 struct WordRuns: IteratorProtocol {
     // SAFETY: only made and used within a call of `withUnsafeBufferPointer` on the words.
     @usableFromInline let words: UnsafeBufferPointer<UInt64>
-    /// The word after that of `rest`.
+    /// The word that `rest` is of.
     @usableFromInline var index = 0
-    /// What is left of the word before `index`.
+    /// What is left of it.
     @usableFromInline var rest: UInt64 = 0
+    /// Which words of the eight before `nextGroup` have bits and are yet to come, the first in the lowest bit. Found out for all
+    /// eight at once and without a branch for each, which a processor would guess wrongly where pages are far apart.
+    @usableFromInline var pending: UInt64 = 0
+    /// A multiple of 8.
+    @usableFromInline var nextGroup = 0
 
     @inlinable
     init(_ words: UnsafeBufferPointer<UInt64>) {
@@ -17,28 +24,37 @@ struct WordRuns: IteratorProtocol {
     @inlinable
     @inline(__always)
     mutating func next() -> Range<UInt64>? {
-        while rest == 0 {
-            index = words.firstNonzero(from: index)
-            guard index < words.count else { return nil }
+        if rest == 0 {
+            while pending == 0 {
+                guard nextGroup < words.count else { return nil }
+                pending = words.nonzeroWords(inGroupAt: nextGroup)
+                nextGroup &+= 8
+            }
+            index = nextGroup &- 8 &+ pending.trailingZeroBitCount
+            pending &= pending &- 1
             rest = words[index]
-            index &+= 1
         }
         let low = UInt64(truncatingIfNeeded: rest.trailingZeroBitCount)
-        let base = UInt64(truncatingIfNeeded: index &- 1) &<< 6
-        let start = base &+ low
-        var ones = UInt64(truncatingIfNeeded: (~(rest &>> low)).trailingZeroBitCount)
+        let start = UInt64(truncatingIfNeeded: index) &<< 6 &+ low
+        let ones = UInt64(truncatingIfNeeded: (~(rest &>> low)).trailingZeroBitCount)
         guard low &+ ones == 64 else {
             rest &= ~0 &<< (low &+ ones)
             return Range(uncheckedBounds: (start, start &+ ones))
         }
-        // The run goes on to the end of the word, and perhaps further.
-        index = words.firstNotFull(from: index)
+        return Range(uncheckedBounds: (start, endOfRun()))
+    }
+
+    /// The end of a run that goes on to the end of the word, and perhaps further.
+    @inlinable
+    mutating func endOfRun() -> UInt64 {
+        index = words.firstNotFull(from: index &+ 1)
         rest = index < words.count ? words[index] : 0
-        ones = UInt64(truncatingIfNeeded: (~rest).trailingZeroBitCount)
+        let ones = UInt64(truncatingIfNeeded: (~rest).trailingZeroBitCount)
         rest &= ~0 &<< ones
-        let end = UInt64(truncatingIfNeeded: index) &<< 6 &+ ones
-        index = min(index &+ 1, words.count)
-        return Range(uncheckedBounds: (start, end))
+        let group = index & ~7
+        nextGroup = group &+ 8
+        pending = group < words.count ? words.nonzeroWords(inGroupAt: group) & ~0 &<< UInt64((index & 7) &+ 1) : 0
+        return UInt64(truncatingIfNeeded: index) &<< 6 &+ ones
     }
 }
 
@@ -52,6 +68,20 @@ extension UnsafeBufferPointer<UInt64> {
         return index
     }
 
+    /// Which of eight words have bits, or of fewer at the end: the first in the lowest bit.
+    @inlinable
+    @inline(__always)
+    func nonzeroWords(inGroupAt start: Int) -> UInt64 {
+        var found: UInt64 = 0
+        guard start &+ 8 <= count else {
+            for index in start..<count where self[index] != 0 { found |= 1 &<< UInt64(index &- start) }
+            return found
+        }
+        guard hasBits(inEightWordsAt: start) else { return 0 }
+        for distance in 0..<8 { found |= (self[start &+ distance] != 0 ? 1 : 0) &<< UInt64(distance) }
+        return found
+    }
+
     /// The index of the first word at or after one that lacks bits; `count` where there is none.
     @inlinable
     func firstNotFull(from start: Int) -> Int {
@@ -61,33 +91,8 @@ extension UnsafeBufferPointer<UInt64> {
         return index
     }
 
-    /// How many bits are set. Without an instruction of the processor for it: there are processors without.
-    package func setBitCount() -> UInt64 {
-        var total: UInt64 = 0
-        // In each byte a count, to which eight words at a time add up to 8.
-        var counts = SIMD8<UInt64>.zero
-        var room = 31
-        var index = 0
-        while index &+ 8 <= count {
-            defer { index &+= 8 }
-            guard hasBits(inEightWordsAt: index) else { continue }
-            if self[index] == ~0, hasAllBits(inEightWordsAt: index) {
-                total &+= 512
-                continue
-            }
-            counts &+= eightWords(at: index).setBitCountsOfBytes
-            room &-= 1
-            guard room == 0 else { continue }
-            total &+= counts.sumOfBytes
-            (counts, room) = (.zero, 31)
-        }
-        total &+= counts.sumOfBytes
-        while index < count {
-            total &+= UInt64(truncatingIfNeeded: self[index].nonzeroBitCount)
-            index &+= 1
-        }
-        return total
-    }
+    /// How many bits are set.
+    package func setBitCount() -> UInt64 { cbitcount(baseAddress, count) }
 
     /// How many of some bits are set, all of which are there.
     func setBitCount(_ bits: Range<UInt64>) -> UInt64 {
@@ -115,11 +120,6 @@ extension UnsafeBufferPointer<UInt64> {
         let high = (self[index &+ 4] & self[index &+ 5]) & (self[index &+ 6] & self[index &+ 7])
         return low & high == ~0
     }
-
-    private func eightWords(at index: Int) -> SIMD8<UInt64> {
-        // SAFETY: the caller has checked that there are eight from `index` on; words have no stricter alignment here.
-        UnsafeRawPointer(baseAddress.unsafelyUnwrapped + index).loadUnaligned(as: SIMD8<UInt64>.self)
-    }
 }
 
 extension UnsafeMutableBufferPointer<UInt64> {
@@ -135,21 +135,5 @@ extension UnsafeMutableBufferPointer<UInt64> {
         self[first] |= head
         self[(first + 1)..<last].update(repeating: ~0)
         self[last] |= tail
-    }
-}
-
-extension SIMD8<UInt64> {
-    /// In each byte, how many of its bits are set.
-    fileprivate var setBitCountsOfBytes: Self {
-        let pairs = self &- (self &>> 1 & 0x5555_5555_5555_5555)
-        let fours = pairs & 0x3333_3333_3333_3333 &+ (pairs &>> 2 & 0x3333_3333_3333_3333)
-        return (fours &+ fours &>> 4) & 0x0f0f_0f0f_0f0f_0f0f
-    }
-
-    /// The sum of all bytes.
-    fileprivate var sumOfBytes: UInt64 {
-        // Of 16 bits each, which are enough for the sum of 64 bytes.
-        let sums = (self & 0x00ff_00ff_00ff_00ff &+ (self &>> 8 & 0x00ff_00ff_00ff_00ff)).wrappedSum()
-        return (sums &* 0x0001_0001_0001_0001) &>> 48
     }
 }
