@@ -43,6 +43,12 @@ package struct Monitor<State: ~Copyable>: ~Copyable, @unchecked Sendable {
         return try withLock(body)
     }
 
+    /// Wakes the waiters, after a change of the state without that.
+    @inlinable
+    package func wake() {
+        pthread_cond_broadcast(&contents.pointee.condition)
+    }
+
     /// Sleeps until `body`, called with the mutex held at first and after each change, returns a value or throws.
     @inlinable
     package func wait<Result, Failure: Error>(

@@ -128,7 +128,8 @@ final class RunControl: Sendable {
     }
 
     func requestPause(_ controller: Controller) {
-        state.change { state in
+        // Wakes nobody, as nobody waits for it: vCPU threads that stand still already would only lie down again.
+        state.withLock { state in
             if state.pauses.isEmpty { state.pausedSince = .now }
             state.pauses[controller] += 1
             setAttention(state)
@@ -138,16 +139,19 @@ final class RunControl: Sendable {
     /// - Returns: false where no such controller had paused it.
     @discardableResult
     func resume(_ controller: Controller) -> Bool {
-        state.change { state in
-            guard state.pauses[controller] > 0 else { return false }
+        let (wasPaused, isForLong) = state.withLock { state in
+            guard state.pauses[controller] > 0 else { return (false, state.pauses.isForLong) }
             state.pauses[controller] -= 1
             if state.pauses.isEmpty, let since = state.pausedSince {
                 state.pausedTime += .now - since
                 state.pausedSince = nil
             }
             setAttention(state)
-            return true
+            return (true, state.pauses.isForLong)
         }
+        // Whoever waits for the vCPUs to go on, or to be paused no more, has to wait on while somebody keeps them for long.
+        if wasPaused, !isForLong { state.wake() }
+        return wasPaused
     }
 
     /// Makes the vCPUs stand still, or lets them go on, for the halt watch: beside what controllers want.
