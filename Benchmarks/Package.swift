@@ -19,7 +19,8 @@ let package = Package(
         .executableTarget(
             name: "VMMBench",
             dependencies: [
-                "BenchmarkSupport", "CAllocationCounter", "CBaseline", vmm("VMAddressSpace"), vmm("VMBoot"),
+                "BenchmarkSupport", "CAllocationCounter", "CBaseline", "CMeasuring", vmm("VMAddressSpace"),
+                vmm("VMBoot"),
                 vmm("VMDevices"), vmm("VMDirtyTracking"), vmm("VMMachine"), vmm("VMMemory"), vmm("VMMigration"),
                 vmm("VMRegions"), .product(name: "SystemPackage", package: "swift-system"),
             ]),

@@ -77,14 +77,14 @@ static void set_flags(struct baseline_machine *machine, uint32_t flags) {
     KVM_CALL(machine->vm, KVM_SET_USER_MEMORY_REGION, &slot);
 }
 
-void baseline_dirty_start(struct baseline_machine *machine, enum baseline_dirty_method method) {
+void baseline_dirty_start(struct baseline_machine *machine, enum baseline_dirty_method method, bool is_initially_set) {
     if (!machine->dirty_words) machine->dirty_words = calloc(word_count(machine), sizeof *machine->dirty_words);
     if (!machine->dirty_words) fail("calloc");
     machine->method = method;
     if (method == BASELINE_MANUAL) {
         struct kvm_enable_cap capability = {
             .cap = KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2,
-            .args = {KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | KVM_DIRTY_LOG_INITIALLY_SET},
+            .args = {KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | (is_initially_set ? KVM_DIRTY_LOG_INITIALLY_SET : 0)},
         };
         KVM_CALL(machine->vm, KVM_ENABLE_CAP, &capability);
     }
@@ -113,6 +113,25 @@ void baseline_dirty_harvest(struct baseline_machine *machine) {
         drain_ring(machine);
         break;
     }
+}
+
+struct baseline_walk baseline_dirty_walk(const struct baseline_machine *machine) {
+    struct baseline_walk walk = {0};
+    uint64_t end = 0;
+    for (uint64_t i = 0; i < word_count(machine); i++) {
+        uint64_t bits = machine->dirty_words[i];
+        while (bits != 0) {
+            uint64_t low = (uint64_t)__builtin_ctzll(bits);
+            uint64_t after = ~(bits >> low);
+            uint64_t length = after == 0 ? 64 : (uint64_t)__builtin_ctzll(after);
+            uint64_t first = i * 64 + low;
+            walk.runs += walk.pages == 0 || first != end;
+            walk.pages += length;
+            end = first + length;
+            bits = low + length == 64 ? 0 : bits & ~UINT64_C(0) << (low + length);
+        }
+    }
+    return walk;
 }
 
 uint64_t baseline_dirty_take_count(struct baseline_machine *machine) {

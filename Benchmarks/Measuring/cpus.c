@@ -20,10 +20,14 @@ int measuring_allowed_cpus(int *cpus, int capacity) {
     return count;
 }
 
-int measuring_pin(int cpu) {
+int measuring_pin(int cpu) { return measuring_allow(&cpu, 1); }
+
+int measuring_allow(const int *cpus, int count) {
     cpu_set_t set;
 
     CPU_ZERO(&set);
-    CPU_SET(cpu, &set);
+    for (int i = 0; i < count; i++) {
+        CPU_SET(cpus[i], &set);
+    }
     return sched_setaffinity(0, sizeof set, &set) == 0 ? 0 : errno;
 }

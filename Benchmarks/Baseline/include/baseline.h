@@ -64,13 +64,21 @@ void baseline_wait_for_store(struct baseline_machine *machine);
 
 enum baseline_dirty_method { BASELINE_LOG, BASELINE_MANUAL, BASELINE_RING };
 
-/* Begins to log. With BASELINE_MANUAL all pages are in the log at first. */
-void baseline_dirty_start(struct baseline_machine *machine, enum baseline_dirty_method method);
+/* Begins to log. With BASELINE_MANUAL all pages can be in the log at first, and none is protected then; protecting them later
+ * takes the kernel longer, as it has to look for large pages as well. */
+void baseline_dirty_start(struct baseline_machine *machine, enum baseline_dirty_method method, bool is_initially_set);
 void baseline_dirty_stop(struct baseline_machine *machine);
 
 /* Takes the pages that were written since the last time into the machine's bitmap, and has them logged anew. With
  * BASELINE_RING, it adds them to those that it has taken out already because the ring was full. */
 void baseline_dirty_harvest(struct baseline_machine *machine);
+
+/* Goes through the runs of pages that the bitmap has. */
+struct baseline_walk {
+    uint64_t runs;
+    uint64_t pages;
+};
+struct baseline_walk baseline_dirty_walk(const struct baseline_machine *machine);
 
 /* How many pages the bitmap has. It is empty afterwards. */
 uint64_t baseline_dirty_take_count(struct baseline_machine *machine);

@@ -22,7 +22,10 @@ static inline void measuring_pause(void) { __asm__ volatile("pause" : : : "memor
 /* The CPUs that this thread may run on, ascending, as many as there is room for. Returns their number. */
 int measuring_allowed_cpus(int *cpus, int capacity);
 
-/* Makes this thread run on one CPU. Returns 0, or an errno. */
+/* Makes this thread, and those that it starts from now on, run on one CPU. Returns 0, or an errno. */
 int measuring_pin(int cpu);
+
+/* Makes this thread, and those that it starts from now on, run on some. Returns 0, or an errno. */
+int measuring_allow(const int *cpus, int count);
 
 #endif

@@ -45,8 +45,9 @@ final class WriterBaseline {
         return try body()
     }
 
-    func start(_ method: DirtyTrackingMethod) {
-        baseline_dirty_start(machine, method.baseline)
+    /// As `DirtyTracker.start` does it.
+    func start(_ method: DirtyTrackingMethod, from pages: DirtyBaseline = .clean) {
+        baseline_dirty_start(machine, method.baseline, pages == .dirty)
     }
 
     func stop() {
@@ -55,6 +56,12 @@ final class WriterBaseline {
 
     func harvest() {
         baseline_dirty_harvest(machine)
+    }
+
+    /// Goes through what the harvests so far have taken.
+    func walk() -> (runs: UInt64, pages: UInt64) {
+        let found = baseline_dirty_walk(machine)
+        return (found.runs, found.pages)
     }
 
     /// How many pages the harvests so far have taken.

@@ -55,14 +55,22 @@ final class WriterMachine {
         return result
     }
 
-    /// Takes what was written, and goes through it.
+    /// Takes what was written.
     /// - Returns: how many pages.
     @discardableResult
     func harvest() throws -> UInt64 {
         try tracker.harvest(into: &round)
-        var bytes: UInt64 = 0
-        round.forEachRun { bytes &+= $0.count }
-        return bytes / Writer.pageSize
+        return round.pageCount
+    }
+
+    /// Goes through what the last harvest has taken.
+    func walk() -> (runs: UInt64, pages: UInt64) {
+        var found: (runs: UInt64, pages: UInt64) = (0, 0)
+        round.forEachRun { run in
+            found.runs &+= 1
+            found.pages &+= run.pageCount
+        }
+        return found
     }
 
     /// How long the last harvest took.

@@ -6,14 +6,20 @@ struct WriterPair {
     let method: DirtyTrackingMethod
     let ours: WriterMachine
     let baseline: WriterBaseline
+    private let cpus: SplitCPUs
 
     /// Of the dirty rings; ours has as many by default.
     static let ringSize: UInt32 = 4096
 
     init(_ method: DirtyTrackingMethod, image: [UInt8]) throws {
         self.method = method
-        ours = try WriterMachine(method.configuration, image: image)
-        baseline = WriterBaseline(ringSize: method == .ring ? Self.ringSize : 0, image: image)
+        cpus = SplitCPUs()
+        (ours, baseline) = try cpus.startVCPUs {
+            (
+                try WriterMachine(method.configuration, image: image),
+                WriterBaseline(ringSize: method == .ring ? Self.ringSize : 0, image: image)
+            )
+        }
     }
 
     func setPages(_ pages: [UInt32]) {

@@ -2,17 +2,23 @@ import BenchmarkSupport
 import VMDirtyTracking
 
 extension Case {
-    /// What it takes to find out which pages of 1 GiB a guest has written, which stands still meanwhile: ours down to the
-    /// runs of pages, the baseline by the kernel's calls alone.
+    /// What it takes to find out which pages of 1 GiB a guest has written, which stands still meanwhile, and then to go through
+    /// the runs of those pages. The baseline makes the kernel's calls alone, and goes through the words that they fill in.
     static let dirtyHarvest = Case(name: "dirty-harvest") { inputs in
         let image = try bytes(ofFile: inputs.guest("writer"))
         return try DirtyTrackingMethod.allCases.flatMap { method in
             let machines = try WriterPair(method, image: image)
-            return try [0, 1, 100].map { try measure(machines, percent: $0) }
+            return try [0, 1, 100].flatMap { try measure(machines, percent: $0) }
         }
     }
 
-    private static func measure(_ machines: WriterPair, percent: Int) throws -> Measurement {
+    /// What one of the two took, in microseconds.
+    private struct Sample {
+        var harvest = 0.0
+        var walk = 0.0
+    }
+
+    private static func measure(_ machines: WriterPair, percent: Int) throws -> [Measurement] {
         let pages = percent == 100 ? Array(Writer.allPages) : Writer.randomPages(share: Double(percent) / 100)
         let (ours, baseline) = (machines.ours, machines.baseline)
         // Of no pages there is no pass: not even the guest's own words are written then.
@@ -27,32 +33,41 @@ extension Case {
         try ours.harvest()
         baseline.harvest()
         _ = baseline.takeCount()
-        let medians = try interleavedMedians(
+        let samples = try interleaved(
             pairs: percent == 0 ? 501 : percent == 1 ? 101 : 7,
             ours: {
                 if isWritten, !includesPass { try ours.pass() }
-                var count: UInt64 = 0
-                let time = try microseconds {
+                var sample = Sample()
+                var found: (runs: UInt64, pages: UInt64) = (0, 0)
+                sample.harvest = try microseconds {
                     if includesPass { try ours.pass() }
-                    count = try ours.harvest()
+                    try ours.harvest()
                 }
-                try require(count, expected)
-                return time
+                sample.walk = microseconds { found = ours.walk() }
+                try require(found.pages, expected)
+                return sample
             },
             baseline: {
                 if isWritten, !includesPass { baseline.pass() }
-                let time = microseconds {
+                var sample = Sample()
+                var found: (runs: UInt64, pages: UInt64) = (0, 0)
+                sample.harvest = microseconds {
                     if includesPass { baseline.pass() }
                     baseline.harvest()
                 }
+                sample.walk = microseconds { found = baseline.walk() }
+                try require(found.pages, expected)
                 try require(baseline.takeCount(), expected)
-                return time
+                return sample
             })
         try ours.tracker.stop()
         baseline.stop()
-        return Measurement(
-            name: "dirty-harvest-\(machines.method.rawValue)-\(percent)pct", unit: "us", ours: medians.ours,
-            baseline: medians.baseline)
+        return [("harvest", \Sample.harvest), ("walk", \Sample.walk)].map { part, time in
+            Measurement(
+                name: "dirty-\(part)-\(machines.method.rawValue)-\(percent)pct", unit: "us",
+                ours: median(samples.ours.map { $0[keyPath: time] }),
+                baseline: median(samples.baseline.map { $0[keyPath: time] }))
+        }
     }
 
     private static func require(_ count: UInt64, _ expected: ClosedRange<UInt64>) throws {

@@ -26,7 +26,7 @@ extension Case {
                     baseline.writer.setPages(Writer.allPages)
                     baseline.pass()
                     baseline.writer.setPages(few)
-                    let time = try baseline.whileWriting { microseconds { baseline.start(method) } }
+                    let time = try baseline.whileWriting { microseconds { baseline.start(method, from: .dirty) } }
                     baseline.stop()
                     return time
                 })
