@@ -1,7 +1,4 @@
-/*
- * How many bits of words are set, by the vectors of the processor at hand: counting them with what every processor of the
- * architecture has is most of what a harvest of few pages would do by itself.
- */
+/* How many bits of words are set, by the vectors of the processor at hand. */
 #ifndef CBITCOUNT_H
 #define CBITCOUNT_H
 
