@@ -217,6 +217,7 @@ struct DirtyPiece: Sendable {
         let first = range.frames.lowerBound
         return (common.frames.lowerBound - first)..<(common.frames.upperBound - first)
     }
+
     /// The bits of pages that it has, among those of all words.
     @inline(__always)
     func wordBits(of other: MemoryRange) -> ClosedRange<UInt64> {
