@@ -87,7 +87,7 @@ extension Machine {
             }
         }
         self.init(configuration, machine.format, hardware, image: image, console: console, created: created)
-        stateSupport.withLock { $0 = support }
+        stateExtent.withLock { $0.support = support }
     }
 }
 
