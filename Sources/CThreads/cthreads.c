@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "cthreads.h"
 
 #include <errno.h>
@@ -15,6 +16,10 @@ __attribute__((constructor)) static void register_membarrier(void) {
 }
 
 int cthreads_thread_id(void) { return (int)syscall(SYS_gettid); }
+
+int cthreads_set_signal_mask(pthread_attr_t *attributes, const sigset_t *mask) {
+    return pthread_attr_setsigmask_np(attributes, mask);
+}
 
 void cthreads_membarrier(void) {
     while (syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) != 0) {

@@ -1,3 +1,4 @@
+import CThreads
 import Glibc
 import SystemPackage
 
@@ -15,21 +16,24 @@ package enum HostThread {
         pthread_attr_init(&attributes)
         defer { pthread_attr_destroy(&attributes) }
         pthread_attr_setstacksize(&attributes, stackSize)
+        // Signals meant for the program never arrive on it. Those that its own instructions cause stay as they are.
+        var blocked = sigset_t()
+        sigfillset(&blocked)
+        for signal in [SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP] { sigdelset(&blocked, signal) }
+        for signal in signals { sigdelset(&blocked, signal) }
+        let refused = cthreads_set_signal_mask(&attributes, &blocked)
+        guard refused == 0 else { throw Errno(rawValue: refused) }
         let context = Unmanaged.passRetained(Body(run: body))
         var created = pthread_t()
-        // It inherits the signal mask of its creator: with these blocked, signals meant for the program never arrive on it.
-        // Those that its own instructions cause stay as they are.
-        let error = SignalMask.withSignalsBlocked(but: [SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP] + signals) {
-            pthread_create(
-                &created, &attributes,
-                { context in
-                    // SAFETY: balances the retain above: each thread is given one body, and takes it here.
-                    let body = Unmanaged<Body>.fromOpaque(context!).takeRetainedValue()
-                    // Let go of at the end: before, it would make the allocator set itself up for this thread.
-                    withExtendedLifetime(body) { body.run() }
-                    return nil
-                }, context.toOpaque())
-        }
+        let error = pthread_create(
+            &created, &attributes,
+            { context in
+                // SAFETY: balances the retain above: each thread is given one body, and takes it here.
+                let body = Unmanaged<Body>.fromOpaque(context!).takeRetainedValue()
+                // Let go of at the end: before, it would make the allocator set itself up for this thread.
+                withExtendedLifetime(body) { body.run() }
+                return nil
+            }, context.toOpaque())
         guard error == 0 else {
             context.release()
             throw Errno(rawValue: error)

@@ -61,7 +61,7 @@ struct ConcurrencyTests {
         let hasRoom = Atomic<Bool>(true)
         let serial = SerialPort(
             console: RecordingConsole(), onReceiveSpace: { hasRoom.store(true, ordering: .sequentiallyConsistent) })
-        let bus = try PortBus(serial.attachments)
+        let bus = try PortBus([serial.attachment])
         bus.outb(0x01, 0x3fa)
         let input = (0..<4000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
         let received = Log<UInt8>()

@@ -17,7 +17,7 @@ struct IOAPICHarness {
         ioapic = IOAPIC(
             deliver: { [messages] in messages.append($0) },
             onRouteChange: { [routes] in routes.append(Route(pin: $0, message: $1)) })
-        bus = try MMIOBus(ioapic.attachments)
+        bus = try MMIOBus([ioapic.attachment])
     }
 
     func read(_ register: UInt8) -> UInt32 {

@@ -7,7 +7,7 @@ struct DebugExitTests {
     let bus: PortBus
 
     init() throws {
-        bus = try PortBus(DebugExit { [codes] in codes.append($0) }.attachments)
+        bus = try PortBus([DebugExit { [codes] in codes.append($0) }.attachment])
     }
 
     @Test("A write reports its value as wide as it is")
@@ -133,7 +133,7 @@ struct POSTPortTests {
     @Test("The last code is remembered and read back")
     func lastCode() throws {
         let post = POSTPort()
-        let bus = try PortBus(post.attachments)
+        let bus = try PortBus([post.attachment])
         #expect(bus.inb(0x80) == 0)
         bus.outb(0x12, 0x80)
         bus.outb(0xa5, 0x80)
@@ -151,7 +151,7 @@ struct FirmwareConfigTests {
     init() throws {
         let device = FirmwareConfig(
             memorySize: 0x1_2345_6789, processorCount: 3, items: [.init(rawValue: 0x8003): [9, 8, 7]])
-        bus = try PortBus(device.attachments)
+        bus = try PortBus([device.attachment])
     }
 
     private func item(_ key: UInt16, bytes: Int) -> [UInt8] {
@@ -208,7 +208,7 @@ struct FirmwareConfigTests {
     @Test("Items given at creation replace the standard ones")
     func replacedItem() throws {
         let device = FirmwareConfig(memorySize: 0, processorCount: 1, items: [.processorCount: [2, 0]])
-        let bus = try PortBus(device.attachments)
+        let bus = try PortBus([device.attachment])
         bus.write(5, port: 0x510, size: 2)
         #expect(bus.inb(0x511) == 2)
     }

@@ -82,7 +82,7 @@ struct SerialInterruptTests {
             func write(_ bytes: UnsafeRawBufferPointer) { levelsDuringWrite.append(line.isAsserted) }
         }
         let observer = Observer()
-        let bus = try PortBus(SerialPort(console: observer, interrupt: observer.line).attachments)
+        let bus = try PortBus([SerialPort(console: observer, interrupt: observer.line).attachment])
         bus.outb(0x08, 0x3fc)
         bus.outb(0x02, 0x3f9)
         bus.outb(0x41, 0x3f8)
@@ -262,7 +262,7 @@ struct SerialReceiveTests {
             console: RecordingConsole(),
             onReceiveSpace: { [UInt8(0x42)].withUnsafeBytes { _ = feeder.serial?.receive($0) } })
         feeder.serial = serial
-        let bus = try PortBus(serial.attachments)
+        let bus = try PortBus([serial.attachment])
         _ = [UInt8(0x41)].withUnsafeBytes { serial.receive($0) }
         #expect(bus.inb(0x3f8) == 0x41)
         #expect(bus.inb(0x3f8) == 0x42)

@@ -117,7 +117,7 @@ struct SerialHarness {
     init() throws {
         serial = SerialPort(
             console: console, interrupt: line, onReceiveSpace: { [spaceCalls] in spaceCalls.append(()) })
-        bus = try PortBus(serial.attachments)
+        bus = try PortBus([serial.attachment])
     }
 
     func read(_ register: Register) -> UInt8 {

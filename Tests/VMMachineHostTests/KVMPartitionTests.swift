@@ -55,7 +55,7 @@ struct KVMPartitionTests {
 
     private func partition() -> KVMPartition {
         KVMPartition(
-            shared, hasReadOnlyMemory: hasReadOnlyMemory, gate: .init(quiesce: {}, resume: {}),
+            shared, gate: .init(quiesce: {}, resume: {}),
             dirtyPages: dirty)
     }
 
@@ -229,7 +229,7 @@ struct KVMPartitionTests {
         let machine = try Machine(
             configuration, image: GuestImage(name: "reader", bytes: code), console: CollectingConsole())
         let partition = KVMPartition(
-            machine.guest.shared, hasReadOnlyMemory: true,
+            machine.guest.shared,
             gate: .init(quiesce: { machine.pause() }, resume: { machine.resume() }), dirtyPages: dirty)
         try memory.write([0x5a], at: GuestAddress(0x23000))
         try carryOut(partition, map: [mapping(32..<64)])

@@ -1,7 +1,10 @@
-// What Swift cannot say about threads: a thread-local variable, a compiler barrier, gettid(2), membarrier(2).
+// What Swift cannot say about threads: a thread-local variable, a compiler barrier, gettid(2), membarrier(2), the signal
+// mask that a thread begins with.
 #ifndef CTHREADS_H
 #define CTHREADS_H
 
+#include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 
 // The calling thread's reader slots; NULL until it has some. `initial-exec`, because a reader looks at it on every access.
@@ -15,6 +18,9 @@ static inline void cthreads_compiler_barrier(void) { __asm__ volatile("" ::: "me
 
 // The kernel's number of the calling thread.
 int cthreads_thread_id(void);
+
+// pthread_attr_setsigmask_np(3): which signals the thread does not take, from its first instruction on.
+int cthreads_set_signal_mask(pthread_attr_t *_Nonnull attributes, const sigset_t *_Nonnull mask);
 
 // Whether cthreads_membarrier works: not where the kernel is older than 4.14 or a seccomp filter forbids it. Set before
 // main, while registering is cheap: in a process of one thread.

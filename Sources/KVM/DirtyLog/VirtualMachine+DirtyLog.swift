@@ -12,7 +12,7 @@ extension VirtualMachine {
         /// `getDirtyLog` only looks; `clearDirtyLog` starts the log anew, by ranges.
         case manual
         /// The same, and a log starts with every page dirty: none has to be protected until it is cleared. Needs
-        /// `KVMSystem.canSetDirtyLogsInitially`.
+        /// `CapabilitySource.canSetDirtyLogsInitially`.
         case manualInitiallySet
     }
 
@@ -99,8 +99,8 @@ extension VirtualMachine {
     }
 }
 
-extension KVMSystem {
-    /// Whether the host has `DirtyLogProtection.manualInitiallySet`: the capability's value says which options there are.
+extension CapabilitySource where Self: ~Copyable {
+    /// Whether there is `DirtyLogProtection.manualInitiallySet`: the capability's value says which options there are.
     public var canSetDirtyLogsInitially: Bool {
         value(of: .manualDirtyLogProtect) & Int(KVM_DIRTY_LOG_INITIALLY_SET) != 0
     }

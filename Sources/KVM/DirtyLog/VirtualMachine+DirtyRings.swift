@@ -8,7 +8,7 @@ extension VirtualMachine {
     /// Makes the VM log dirty pages to rings. Only before it has vCPUs, and for good: it has no bitmaps then.
     /// - Parameters:
     ///   - entryCount: of each ring: a power of two, from `DirtyRing.minimumEntryCount` up to what the host's
-    ///     `KVMSystem.maximumDirtyRingEntryCount` says.
+    ///     `CapabilitySource.maximumDirtyRingEntryCount` says.
     ///   - hasAcquireRelease: whether the host has `Capability.dirtyRingAcquireRelease`, the newer name.
     public func enableDirtyRings(entryCount: Int, hasAcquireRelease: Bool) throws(KVMError) {
         let (byteCount, overflow) = UInt64(clamping: entryCount).multipliedReportingOverflow(
@@ -60,8 +60,8 @@ extension VirtualMachine {
     private static let resetCallLimit = 100
 }
 
-extension KVMSystem {
-    /// How many entries a dirty ring can have at most; 0 where the host has no rings.
+extension CapabilitySource where Self: ~Copyable {
+    /// How many entries a dirty ring can have at most; 0 where there are no rings.
     public var maximumDirtyRingEntryCount: Int {
         max(value(of: .dirtyRingAcquireRelease), value(of: .dirtyRing)) / DirtyRing.entrySize
     }

@@ -49,6 +49,11 @@ struct KVMDescriptor: ~Copyable, Sendable {
         _ = try get(call, request, zero: value, about: about())
     }
 
+    /// The value of a capability (KVM API document, section 4.4); 0 where the call fails.
+    func value(of capability: Capability) -> Int {
+        max(0, ckvm_ioctl(rawValue, CKVM_CHECK_EXTENSION, UInt(capability.rawValue)))
+    }
+
     private static func check(_ call: KVMCall, _ result: Int, about: () -> String) throws(KVMError) -> Int {
         guard result >= 0 else { throw .call(call, Errno(rawValue: Int32(-result)), about: about()) }
         return result

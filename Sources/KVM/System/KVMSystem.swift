@@ -18,14 +18,14 @@ public struct KVMSystem: ~Copyable, Sendable {
     public init(path: String = "/dev/kvm") throws(KVMError) {
         let opened: FileDescriptor
         do {
-            opened = try FileDescriptor.open(path, .readWrite, options: .closeOnExec)
+            opened = try path.withCString { try FileDescriptor.open($0, .readWrite, options: .closeOnExec) }
         } catch {
             throw .cannotOpen(path: path, (error as? Errno) ?? .ioError)
         }
         let descriptor = KVMDescriptor(owning: opened.rawValue)
         try Self.check(version: ckvm_ioctl(descriptor.rawValue, CKVM_GET_API_VERSION, 0), path: path)
         for use in Capability.uses where use.isRequired {
-            guard ckvm_ioctl(descriptor.rawValue, CKVM_CHECK_EXTENSION, UInt(use.capability.rawValue)) > 0 else {
+            guard descriptor.value(of: use.capability) > 0 else {
                 throw .missingCapability(use.capability)
             }
         }
@@ -35,16 +35,6 @@ public struct KVMSystem: ~Copyable, Sendable {
 
     static func check(version: Int, path: String) throws(KVMError) {
         guard version == apiVersion else { throw .wrongVersion(path: path, found: version) }
-    }
-
-    /// The value of a capability: zero where the host lacks it, otherwise one or what the capability counts.
-    public func value(of capability: Capability) -> Int {
-        max(0, ckvm_ioctl(descriptor.rawValue, CKVM_CHECK_EXTENSION, UInt(capability.rawValue)))
-    }
-
-    /// Whether the host has the capability at all.
-    public func has(_ capability: Capability) -> Bool {
-        value(of: capability) > 0
     }
 
     /// How many vCPUs a VM can have at most (KVM API document, section 4.7).
@@ -99,5 +89,11 @@ public struct KVMSystem: ~Copyable, Sendable {
                 continue
             }
         }
+    }
+}
+
+extension KVMSystem: CapabilitySource {
+    public func value(of capability: Capability) -> Int {
+        descriptor.value(of: capability)
     }
 }

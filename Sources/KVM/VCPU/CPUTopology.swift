@@ -19,20 +19,20 @@ public struct CPUTopology: Hashable, Sendable {
         return bits
     }
 
-    /// Leaf 0xb or 0x1f: the thread level, the core level, and the end. Hosts list at most the first.
-    fileprivate func levels(_ function: UInt32) -> [CPUIDEntry] {
-        let levels: [(shift: UInt32, processors: UInt32, type: UInt32)] = [
-            (0, 1, 1), (coreBits, UInt32(count), 2), (0, 0, 0),
-        ]
-        return levels.enumerated().map { index, level in
-            var entry = CPUIDEntry()
-            entry.function = function
-            entry.index = UInt32(index)
-            entry.flags = CPUIDEntry.indexIsSignificant
-            (entry.eax, entry.ebx) = (level.shift, level.processors)
-            (entry.ecx, entry.edx) = (level.type << 8 | UInt32(index), id)
-            return entry
-        }
+    /// A subleaf of leaf 0xb or 0x1f.
+    /// - Parameters:
+    ///   - shift: how many bits of an APIC id are below those of the next level.
+    ///   - type: 1 for threads, 2 for cores, 0 for the end.
+    fileprivate func level(
+        _ index: UInt32, of function: UInt32, shift: UInt32, processors: UInt32, type: UInt32
+    ) -> CPUIDEntry {
+        var entry = CPUIDEntry()
+        entry.function = function
+        entry.index = index
+        entry.flags = CPUIDEntry.indexIsSignificant
+        (entry.eax, entry.ebx) = (shift, processors)
+        (entry.ecx, entry.edx) = (type << 8 | index, id)
+        return entry
     }
 }
 
@@ -44,18 +44,30 @@ extension [CPUIDEntry] {
     ) -> [CPUIDEntry] {
         var entries: [CPUIDEntry] = []
         entries.reserveCapacity(count + 4)
-        for entry in self {
+        for var entry in self {
             switch entry.function {
             case 0xb, 0x1f:
-                if entry.index == 0 { entries += topology.levels(entry.function) }
+                if entry.index == 0 { entries.appendLevels(entry.function, topology) }
+                continue
             case 1:
-                let features = entry.basicFeatures(topology)
-                entries.append(features.withLocalAPIC(hasLocalAPIC, hasTSCDeadlineTimer: hasTSCDeadlineTimer))
+                entry.adaptBasicFeatures(to: topology)
+                entry.adapt(toLocalAPIC: hasLocalAPIC, hasTSCDeadlineTimer: hasTSCDeadlineTimer)
+            case 4, 0x8000_0008, 0x8000_001d, 0x8000_001e:
+                entry.adapt(to: topology)
             default:
-                entries.append(entry.adapted(to: topology))
+                break
             }
+            entries.append(entry)
         }
         return entries
+    }
+
+    /// Leaf 0xb or 0x1f: the thread level, the core level, and the end. Hosts list at most the first.
+    private mutating func appendLevels(_ function: UInt32, _ topology: CPUTopology) {
+        append(topology.level(0, of: function, shift: 0, processors: 1, type: 1))
+        append(
+            topology.level(1, of: function, shift: topology.coreBits, processors: UInt32(topology.count), type: 2))
+        append(topology.level(2, of: function, shift: 0, processors: 0, type: 0))
     }
 }
 
@@ -70,29 +82,24 @@ extension CPUIDEntry {
     private static let localAPIC: UInt32 = 1 << 9
     private static let hyperThreading: UInt32 = 1 << 28
 
-    fileprivate func basicFeatures(_ topology: CPUTopology) -> CPUIDEntry {
-        var entry = self
+    fileprivate mutating func adaptBasicFeatures(to topology: CPUTopology) {
         let ids = min(UInt32(1) << topology.coreBits, 255)
-        entry.ebx = ebx & 0x0000_ffff | ids << 16 | (topology.id & 0xff) << 24
-        entry.ecx |= Self.hypervisor
-        entry.edx = topology.count > 1 ? edx | Self.hyperThreading : edx & ~Self.hyperThreading
-        return entry
+        ebx = ebx & 0x0000_ffff | ids << 16 | (topology.id & 0xff) << 24
+        ecx |= Self.hypervisor
+        edx = topology.count > 1 ? edx | Self.hyperThreading : edx & ~Self.hyperThreading
     }
 
-    fileprivate func withLocalAPIC(_ hasLocalAPIC: Bool, hasTSCDeadlineTimer: Bool) -> CPUIDEntry {
-        var entry = self
+    fileprivate mutating func adapt(toLocalAPIC hasLocalAPIC: Bool, hasTSCDeadlineTimer: Bool) {
         if hasLocalAPIC {
             // The kernel's local APIC has the timer, but does not list it among the features supported.
-            if hasTSCDeadlineTimer { entry.ecx |= Self.tscDeadline }
+            if hasTSCDeadlineTimer { ecx |= Self.tscDeadline }
         } else {
-            entry.ecx &= ~(Self.x2APIC | Self.tscDeadline)
-            entry.edx &= ~Self.localAPIC
+            ecx &= ~(Self.x2APIC | Self.tscDeadline)
+            edx &= ~Self.localAPIC
         }
-        return entry
     }
 
-    fileprivate func adapted(to topology: CPUTopology) -> CPUIDEntry {
-        var entry = self
+    fileprivate mutating func adapt(to topology: CPUTopology) {
         switch function {
         case 4, 0x8000_001d:
             // Type 0 ends the list of caches. The last level is the package's, the others are each core's own.
@@ -100,14 +107,13 @@ extension CPUIDEntry {
             let isShared = eax >> 5 & 7 >= 3
             let sharing = isShared ? min(UInt32(1) << topology.coreBits - 1, 0xfff) : 0
             let cores = function == 4 ? min(UInt32(1) << topology.coreBits - 1, 63) : eax >> 26
-            entry.eax = eax & 0x3fff | sharing << 14 | cores << 26
+            eax = eax & 0x3fff | sharing << 14 | cores << 26
         case 0x8000_0008:
-            entry.ecx = ecx & ~0xf0ff | min(UInt32(topology.count - 1), 0xff) | topology.coreBits << 12
+            ecx = ecx & ~0xf0ff | min(UInt32(topology.count - 1), 0xff) | topology.coreBits << 12
         case 0x8000_001e:
-            (entry.eax, entry.ebx, entry.ecx) = (topology.id, topology.id & 0xff, 0)
+            (eax, ebx, ecx) = (topology.id, topology.id & 0xff, 0)
         default:
             break
         }
-        return entry
     }
 }

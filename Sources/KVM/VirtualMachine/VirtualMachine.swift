@@ -45,3 +45,11 @@ public struct VirtualMachine: ~Copyable, Sendable {
         try descriptor.set(.enableCapability, CKVM_ENABLE_CAP, request, about: "\(capability)")
     }
 }
+
+/// Since Linux 3.14 a VM can be asked as well (`KVM_CAP_CHECK_EXTENSION_VM`): before `Capability.immediateExit`, which is
+/// required.
+extension VirtualMachine: CapabilitySource {
+    public func value(of capability: Capability) -> Int {
+        descriptor.value(of: capability)
+    }
+}

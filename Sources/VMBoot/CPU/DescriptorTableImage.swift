@@ -10,9 +10,10 @@ struct DescriptorTableImage {
     init(code: Segment, data: Segment) {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(Int(Self.byteCount) + Self.haltCode.count)
-        for descriptor in [0, code.descriptor, data.descriptor] {
-            bytes.appendLittleEndian(descriptor)
-        }
-        self.bytes = bytes + Self.haltCode
+        bytes.appendLittleEndian(UInt64(0))
+        bytes.appendLittleEndian(code.descriptor)
+        bytes.appendLittleEndian(data.descriptor)
+        bytes += Self.haltCode
+        self.bytes = bytes
     }
 }

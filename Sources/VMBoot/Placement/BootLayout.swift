@@ -25,7 +25,10 @@ struct BootLayout {
     init(ram: GuestRAM, occupied: [AddressRange], subject: String) {
         self.ram = ram
         self.subject = subject
-        self.occupied = occupied.sorted()
+        var sorted = occupied
+        sorted.reserveCapacity(occupied.count + 8)
+        sorted.sort()
+        self.occupied = sorted
     }
 
     /// Takes the preferred place where it is free, otherwise the lowest free one of the first of `windows`

@@ -8,7 +8,7 @@ struct GuestRAM {
     let ranges: [MemoryRange]
 
     init(_ ranges: [MemoryRange]) {
-        self.ranges = Array(ranges.sorted().merged())
+        self.ranges = ranges.count < 2 ? ranges : Array(ranges.sorted().merged())
     }
 
     /// In bytes.

@@ -9,6 +9,7 @@ extension EntryEnvironment {
             gs: .flatData, ss: .flatData, gdt: DescriptorTable(base: GuestAddress(0), limit: 0),
             idt: DescriptorTable(base: GuestAddress(0), limit: 0), cr0: Self.longCR0, cr4: Self.longCR4,
             efer: ControlBits.eferLongModeEnable | ControlBits.eferLongModeActive)
+        loads.reserveCapacity(4)
         // First, so that nothing is put where a null pointer leads.
         let nullPage = layout.takeIfFree(page: 0)
         let halt = try addGDT(at: Place.longGDT, in: &layout)
@@ -18,7 +19,9 @@ extension EntryEnvironment {
         let stack = try layout.place("the stack", count: Self.stackByteCount, preferring: Place.stack)
         // A stack put elsewhere may have the image below it.
         let stackGuard = stack.start.rawValue == Place.stack ? layout.takeIfFree(page: Place.stackGuard) : nil
-        let absent = [nullPage, stackGuard].compactMap(\.self)
+        var absent: [MemoryRange] = []
+        if let nullPage { absent.append(nullPage) }
+        if let stackGuard { absent.append(stackGuard) }
         loads.append(
             .init(address: tables.start, source: .pageTables(IdentityPageTables(at: tables.start, without: absent))))
         cpu.cr3 = tables.start.rawValue

@@ -75,5 +75,10 @@ struct EntryArguments {
 
 extension BootRequest {
     /// The command line as a C string.
-    var commandLineBytes: [UInt8] { Array(commandLine.utf8) + [0] }
+    var commandLineBytes: [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(commandLine.utf8.count + 1)
+        bytes.appendZeroTerminated(commandLine)
+        return bytes
+    }
 }

@@ -57,10 +57,9 @@ public final class MMIOBus: Sendable {
 
     /// The first address of each run, lowest first; the first is 0.
     @usableFromInline let firsts: [UInt64]
-    /// The runs in the same order. Unmanaged, because an array of references would be retained around each call.
+    /// The runs in the same order, which the bus owns. Unmanaged, because an array of references would be retained
+    /// around each call.
     @usableFromInline let slots: [Unmanaged<Slot>]
-    /// Keeps alive what `slots` refers to.
-    private let owners: [Slot]
     private let unclaimedAddresses: UnclaimedAddresses
 
     /// Builds a bus.
@@ -80,30 +79,32 @@ public final class MMIOBus: Sendable {
 
         let holes = UnclaimedAddresses()
         var firsts: [UInt64] = []
-        var owners: [Slot] = []
+        var slots: [Unmanaged<Slot>] = []
+        firsts.reserveCapacity(2 * sorted.count + 1)
+        slots.reserveCapacity(2 * sorted.count + 1)
         var next: UInt64 = 0
         for attachment in sorted {
             let (first, end) = (attachment.addresses.lowerBound, attachment.addresses.upperBound)
             if first > next {
                 firsts.append(next)
-                owners.append(Slot(device: holes, base: 0, last: first - 1))
+                slots.append(.passRetained(Slot(device: holes, base: 0, last: first - 1)))
             }
             firsts.append(first)
-            owners.append(Slot(device: attachment.device, base: first, last: end - 1))
+            slots.append(.passRetained(Slot(device: attachment.device, base: first, last: end - 1)))
             next = end
         }
         // A half-open range never includes the very last address, so there is always a hole at the end.
         firsts.append(next)
-        owners.append(Slot(device: holes, base: 0, last: .max))
+        slots.append(.passRetained(Slot(device: holes, base: 0, last: .max)))
 
         self.attachments = sorted
         self.firsts = firsts
-        self.owners = owners
-        var slots: [Unmanaged<Slot>] = []
-        slots.reserveCapacity(owners.count)
-        for owner in owners { slots.append(Unmanaged.passUnretained(owner)) }
         self.slots = slots
         self.unclaimedAddresses = holes
+    }
+
+    deinit {
+        for slot in slots { slot.release() }
     }
 
     @inlinable

@@ -8,12 +8,11 @@ extension PortBus {
     ///   - size: the width of an element in bytes: 1, 2 or 4. Nothing happens for any other.
     @inlinable
     public func read(string buffer: UnsafeMutableRawBufferPointer, port: UInt16, size: Int) {
-        slot(at: port)._withUnsafeGuaranteedRef { slot in
-            guard Self.isInside(slot, port: port, size: size) else {
-                return readElementwise(into: buffer, port: port, size: size)
-            }
-            slot.device.readString(into: buffer, port: port, size: size)
+        let run = run(at: port)
+        guard Self.isInside(run, port: port, size: size) else {
+            return readElementwise(into: buffer, port: port, size: size)
         }
+        run.target._withUnsafeGuaranteedRef { $0.device.readString(into: buffer, port: port, size: size) }
     }
 
     /// Serves a port write of one or more elements, as `KVM_EXIT_IO` with direction "out" describes it: `count` elements
@@ -25,12 +24,11 @@ extension PortBus {
     ///   - size: the width of an element in bytes: 1, 2 or 4. Nothing happens for any other.
     @inlinable
     public func write(string bytes: UnsafeRawBufferPointer, port: UInt16, size: Int) {
-        slot(at: port)._withUnsafeGuaranteedRef { slot in
-            guard Self.isInside(slot, port: port, size: size) else {
-                return writeElementwise(bytes, port: port, size: size)
-            }
-            slot.device.writeString(bytes, port: port, size: size)
+        let run = run(at: port)
+        guard Self.isInside(run, port: port, size: size) else {
+            return writeElementwise(bytes, port: port, size: size)
         }
+        run.target._withUnsafeGuaranteedRef { $0.device.writeString(bytes, port: port, size: size) }
     }
 
     /// Each element on its own, for elements that straddle the end of a device.

@@ -3,7 +3,7 @@
 /// The map is fixed at creation, so dispatch takes no lock. It is a two-level table, like a page table: the port's high
 /// byte selects a leaf, its low byte an entry in that leaf. That costs the same few instructions and no mispredicted
 /// branch for any number of devices, which a search does not, and the table stays small because high bytes whose ports
-/// all have the same answer share one leaf. Holes are slots as well, with a device behind them that counts.
+/// all have the same answer share one leaf. Holes are runs as well, with a device behind them that counts.
 ///
 /// An access that reaches past the end of a device's range (or of a hole) is split into bytes and each is dispatched on
 /// its own, as the ISA bus does; past port 0xffff it wraps to port 0.
@@ -41,18 +41,24 @@ public final class PortBus: Sendable {
         }
     }
 
-    /// A run of ports with one answer. A class, so that a call through it borrows the device instead of retaining it:
-    /// the device is a constant of an object the bus keeps alive.
+    /// A device as it is called. A class, so that a call through it borrows the device instead of retaining it: the
+    /// device is a constant of an object the bus keeps alive.
     @usableFromInline
-    final class Slot: Sendable {
+    final class Target: Sendable {
         @usableFromInline let device: any PortDevice
+
+        init(_ device: any PortDevice) {
+            self.device = device
+        }
+    }
+
+    /// A run of ports with one answer.
+    @usableFromInline
+    struct Run: Sendable {
+        /// Unmanaged, because an array of references would be retained around each call.
+        @usableFromInline let target: Unmanaged<Target>
         /// The last port of the run.
         @usableFromInline let last: UInt16
-
-        init(device: any PortDevice, last: UInt16) {
-            self.device = device
-            self.last = last
-        }
     }
 
     /// What the bus was built from, lowest port first.
@@ -60,12 +66,10 @@ public final class PortBus: Sendable {
 
     /// For each high byte of a port, the number of its leaf.
     @usableFromInline let directory: InlineArray<256, UInt8>
-    /// Leaves of 256 slot numbers each, one after the other.
+    /// Leaves of 256 numbers of runs each, one after the other.
     @usableFromInline let leaves: [UInt16]
-    /// The slots by number. Unmanaged, because an array of references would be retained around each call.
-    @usableFromInline let slots: [Unmanaged<Slot>]
-    /// Keeps alive what `slots` refers to.
-    private let owners: [Slot]
+    /// The runs by number, lowest first. Each keeps its target alive.
+    @usableFromInline let runs: [Run]
     private let unclaimedPorts: UnclaimedPorts
 
     /// Builds a bus.
@@ -80,46 +84,48 @@ public final class PortBus: Sendable {
                 .init(name: $0.name, first: UInt64($0.ports.lowerBound), last: UInt64($0.ports.upperBound))
             })
         let unclaimedPorts = UnclaimedPorts()
-        let owners = Self.slots(for: sorted, holes: unclaimedPorts)
+        let runs = Self.runs(of: sorted, holes: unclaimedPorts)
         var directory = InlineArray<256, UInt8>(repeating: 0)
-        self.leaves = Self.fill(&directory, from: owners)
+        self.leaves = Self.fill(&directory, from: runs)
         self.directory = directory
         self.attachments = sorted
         self.unclaimedPorts = unclaimedPorts
-        self.owners = owners
-        var slots: [Unmanaged<Slot>] = []
-        slots.reserveCapacity(owners.count)
-        for owner in owners { slots.append(Unmanaged.passUnretained(owner)) }
-        self.slots = slots
+        self.runs = runs
     }
 
-    /// Slots that cover every port exactly once, lowest first.
-    private static func slots(for sorted: [Attachment], holes: UnclaimedPorts) -> [Slot] {
-        var slots: [Slot] = []
-        slots.reserveCapacity(2 * sorted.count + 1)
+    deinit {
+        for run in runs { run.target.release() }
+    }
+
+    /// Runs that cover every port exactly once, lowest first.
+    private static func runs(of sorted: [Attachment], holes: UnclaimedPorts) -> [Run] {
+        var runs: [Run] = []
+        runs.reserveCapacity(2 * sorted.count + 1)
+        let hole = Target(holes)
         var next = 0
         for attachment in sorted {
             let first = Int(attachment.ports.lowerBound)
-            if first > next { slots.append(Slot(device: holes, last: UInt16(first - 1))) }
-            slots.append(Slot(device: attachment.device, last: attachment.ports.upperBound))
+            if first > next { runs.append(Run(target: .passRetained(hole), last: UInt16(first - 1))) }
+            runs.append(Run(target: .passRetained(Target(attachment.device)), last: attachment.ports.upperBound))
             next = Int(attachment.ports.upperBound) + 1
         }
-        if next <= 0xffff { slots.append(Slot(device: holes, last: 0xffff)) }
-        return slots
+        if next <= 0xffff { runs.append(Run(target: .passRetained(hole), last: 0xffff)) }
+        return runs
     }
 
     /// Writes the leaf number of each high byte into `directory` and returns the leaves.
-    private static func fill(_ directory: inout InlineArray<256, UInt8>, from slots: [Slot]) -> [UInt16] {
+    private static func fill(_ directory: inout InlineArray<256, UInt8>, from runs: [Run]) -> [UInt16] {
         var leaves: [UInt16] = []
-        leaves.reserveCapacity(8 * 256)
+        // A PC's devices make nine.
+        leaves.reserveCapacity(10 * 256)
         var next = 0
-        for (slot, run) in slots.enumerated() {
+        for (number, run) in runs.enumerated() {
             while next <= run.last {
                 // What comes before this port in its leaf is filled already.
                 let leaf = UInt8(leaves.count >> 8)
                 var end = min(Int(run.last), next | 0xff) + 1
-                leaves.append(contentsOf: repeatElement(UInt16(slot), count: end - next))
-                // High bytes whose ports are all of this slot share the leaf.
+                leaves.append(contentsOf: repeatElement(UInt16(number), count: end - next))
+                // High bytes whose ports are all of this run share the leaf.
                 if end - next == 256 { end = (Int(run.last) + 1) & ~0xff }
                 for high in (next >> 8)...((end - 1) >> 8) { directory[high] = leaf }
                 next = end
@@ -130,16 +136,16 @@ public final class PortBus: Sendable {
 
     @inlinable
     @inline(__always)
-    func slot(at port: UInt16) -> Unmanaged<Slot> {
+    func run(at port: UInt16) -> Run {
         let leaf = Int(directory[Int(port &>> 8)])
-        return slots[Int(leaves[leaf &<< 8 | Int(port & 0xff)])]
+        return runs[Int(leaves[leaf &<< 8 | Int(port & 0xff)])]
     }
 
-    /// Whether `size` bytes from `port` lie in one slot. A size below 1 does not.
+    /// Whether `size` bytes from `port` lie in one run. A size below 1 does not.
     @inlinable
     @inline(__always)
-    static func isInside(_ slot: Slot, port: UInt16, size: Int) -> Bool {
-        UInt(bitPattern: size &- 1) <= UInt(slot.last &- port)
+    static func isInside(_ run: Run, port: UInt16, size: Int) -> Bool {
+        UInt(bitPattern: size &- 1) <= UInt(run.last &- port)
     }
 
     /// Reads from whatever answers at `port`: all ones where nothing does.
@@ -150,10 +156,9 @@ public final class PortBus: Sendable {
     /// - Returns: the value in the low `size` bytes; the rest is unspecified.
     @inlinable
     public func read(port: UInt16, size: Int) -> UInt32 {
-        slot(at: port)._withUnsafeGuaranteedRef { slot in
-            guard Self.isInside(slot, port: port, size: size) else { return readBytes(port: port, size: size) }
-            return slot.device.read(port: port, size: size)
-        }
+        let run = run(at: port)
+        guard Self.isInside(run, port: port, size: size) else { return readBytes(port: port, size: size) }
+        return run.target._withUnsafeGuaranteedRef { $0.device.read(port: port, size: size) }
     }
 
     /// Writes to whatever answers at `port`; dropped where nothing does.
@@ -164,12 +169,9 @@ public final class PortBus: Sendable {
     ///   - size: the width in bytes: 1, 2 or 4.
     @inlinable
     public func write(_ value: UInt32, port: UInt16, size: Int) {
-        slot(at: port)._withUnsafeGuaranteedRef { slot in
-            guard Self.isInside(slot, port: port, size: size) else {
-                return writeBytes(value, port: port, size: size)
-            }
-            slot.device.write(value, port: port, size: size)
-        }
+        let run = run(at: port)
+        guard Self.isInside(run, port: port, size: size) else { return writeBytes(value, port: port, size: size) }
+        run.target._withUnsafeGuaranteedRef { $0.device.write(value, port: port, size: size) }
     }
 
     /// Reads byte by byte.

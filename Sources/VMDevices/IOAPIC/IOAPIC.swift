@@ -67,11 +67,8 @@ public final class IOAPIC: MMIODevice {
     }
 
     /// What to put on an `MMIOBus`: 4 KiB at the standard address.
-    public var attachments: [MMIOBus.Attachment] {
-        [
-            .init(
-                name: "I/O APIC", addresses: Self.standardAddress..<(Self.standardAddress + 0x1000), device: self)
-        ]
+    public var attachment: MMIOBus.Attachment {
+        .init(name: "I/O APIC", addresses: Self.standardAddress..<(Self.standardAddress + 0x1000), device: self)
     }
 
     // MARK: Registers

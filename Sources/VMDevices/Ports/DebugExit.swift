@@ -24,8 +24,8 @@ public final class DebugExit: PortDevice {
     }
 
     /// What to put on a `PortBus`.
-    public var attachments: [PortBus.Attachment] {
-        [.init(name: "debug exit", ports: ports, device: self)]
+    public var attachment: PortBus.Attachment {
+        .init(name: "debug exit", ports: ports, device: self)
     }
 
     /// Reads 0.

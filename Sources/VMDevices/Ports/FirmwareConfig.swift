@@ -37,30 +37,65 @@ public final class FirmwareConfig: PortDevice {
     /// The data port.
     public static let dataPort: UInt16 = 0x511
 
-    private struct Content {
-        let item: Item
-        let bytes: [UInt8]
+    /// What an item is.
+    private enum Content {
+        /// Little-endian.
+        case number(UInt64, byteCount: Int)
+        case bytes([UInt8])
+
+        var byteCount: Int {
+            switch self {
+            case .number(_, let byteCount): byteCount
+            case .bytes(let bytes): bytes.count
+            }
+        }
+
+        /// - Parameter offset: below `byteCount`.
+        func byte(at offset: Int) -> UInt8 {
+            switch self {
+            case .number(let number, _): UInt8(truncatingIfNeeded: number >> UInt64(8 * offset))
+            case .bytes(let bytes): bytes[offset]
+            }
+        }
+    }
+
+    private struct Contents {
+        let memorySize: UInt64
+        let processorCount: UInt16
+        /// Those given, which come before the standard ones they replace.
+        let items: [Item: [UInt8]]
+
+        /// What an item is; nothing where it does not exist.
+        subscript(item: Item) -> Content {
+            if let bytes = items[item] { return .bytes(bytes) }
+            return switch item {
+            case .signature: .number(0x554d_4551, byteCount: 4)
+            case .features: .number(1, byteCount: 4)
+            case .memorySize: .number(memorySize, byteCount: 8)
+            case .processorCount, .maximumProcessorCount: .number(UInt64(processorCount), byteCount: 2)
+            default: .bytes([])
+            }
+        }
     }
 
     private struct Selection {
-        var item: Item
-        var bytes: [UInt8]
+        let item: Item
+        let content: Content
         var offset = 0
 
-        init(_ item: Item, in contents: [Content]) {
+        init(_ item: Item, in contents: Contents) {
             self.item = item
-            bytes = contents.first { $0.item == item }?.bytes ?? []
+            content = contents[item]
         }
 
         mutating func next() -> UInt8 {
-            guard offset < bytes.count else { return 0 }
+            guard offset < content.byteCount else { return 0 }
             defer { offset += 1 }
-            return bytes[offset]
+            return content.byte(at: offset)
         }
     }
 
-    /// Searched from the start, so the given ones come before the standard ones they replace.
-    private let contents: [Content]
+    private let contents: Contents
     private let selection: Mutex<Selection>
 
     /// Makes the device.
@@ -70,22 +105,14 @@ public final class FirmwareConfig: PortDevice {
     ///   - processorCount: processors present at start, and the most there can ever be.
     ///   - items: further items, or others for the standard ones.
     public init(memorySize: UInt64, processorCount: UInt16, items: [Item: [UInt8]] = [:]) {
-        var contents: [Content] = []
-        for (item, bytes) in items { contents.append(Content(item: item, bytes: bytes)) }
-        contents += [
-            Content(item: .signature, bytes: Array("QEMU".utf8)),
-            Content(item: .features, bytes: Self.littleEndianBytes(of: UInt32(1))),
-            Content(item: .memorySize, bytes: Self.littleEndianBytes(of: memorySize)),
-            Content(item: .processorCount, bytes: Self.littleEndianBytes(of: processorCount)),
-            Content(item: .maximumProcessorCount, bytes: Self.littleEndianBytes(of: processorCount)),
-        ]
+        let contents = Contents(memorySize: memorySize, processorCount: processorCount, items: items)
         self.selection = Mutex(Selection(.signature, in: contents))
         self.contents = contents
     }
 
     /// What to put on a `PortBus`.
-    public var attachments: [PortBus.Attachment] {
-        [.init(name: "fw_cfg", ports: Self.selectorPort...Self.dataPort, device: self)]
+    public var attachment: PortBus.Attachment {
+        .init(name: "fw_cfg", ports: Self.selectorPort...Self.dataPort, device: self)
     }
 
     /// Reads the selected item's next byte from the data port; 0 from the selector.
@@ -127,7 +154,7 @@ public final class FirmwareConfig: PortDevice {
         return { [self] in
             selection.withLock { selection in
                 selection = Selection(Item(rawValue: saved.item), in: contents)
-                selection.offset = min(saved.offset, selection.bytes.count)
+                selection.offset = min(saved.offset, selection.content.byteCount)
             }
         }
     }
@@ -143,9 +170,5 @@ public final class FirmwareConfig: PortDevice {
             try archive.number("item", &item)
             try archive.number("offset", &offset, in: 0...Int.max)
         }
-    }
-
-    private static func littleEndianBytes(of value: some FixedWidthInteger) -> [UInt8] {
-        withUnsafeBytes(of: value.littleEndian) { Array($0) }
     }
 }

@@ -19,8 +19,8 @@ public final class POSTPort: BytePortDevice {
     public var lastCode: UInt8 { code.load(ordering: .relaxed) }
 
     /// What to put on a `PortBus`.
-    public var attachments: [PortBus.Attachment] {
-        [.init(name: "POST code", ports: Self.standardPort...Self.standardPort, device: self)]
+    public var attachment: PortBus.Attachment {
+        .init(name: "POST code", ports: Self.standardPort...Self.standardPort, device: self)
     }
 
     /// Reads the last code.

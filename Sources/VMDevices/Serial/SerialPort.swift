@@ -63,8 +63,8 @@ public final class SerialPort: BytePortDevice {
     }
 
     /// What to put on a `PortBus`.
-    public var attachments: [PortBus.Attachment] {
-        [.init(name: "serial port", ports: ports, device: self)]
+    public var attachment: PortBus.Attachment {
+        .init(name: "serial port", ports: ports, device: self)
     }
 
     /// Offers input to the guest.

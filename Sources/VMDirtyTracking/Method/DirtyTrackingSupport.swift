@@ -15,12 +15,12 @@ public struct DirtyTrackingSupport: Hashable, Sendable {
         self.maximumRingEntryCount = maximumRingEntryCount
     }
 
-    /// Of a host.
-    public init(_ system: borrowing KVMSystem) {
+    /// Of a host or a VM.
+    public init(_ source: borrowing some CapabilitySource & ~Copyable) {
         self.init(
-            hasManualProtection: system.has(.manualDirtyLogProtect),
-            hasInitiallySet: system.canSetDirtyLogsInitially,
-            maximumRingEntryCount: system.maximumDirtyRingEntryCount)
+            hasManualProtection: source.has(.manualDirtyLogProtect),
+            hasInitiallySet: source.canSetDirtyLogsInitially,
+            maximumRingEntryCount: source.maximumDirtyRingEntryCount)
     }
 
     public func has(_ method: DirtyTrackingMethod) -> Bool {

@@ -7,6 +7,9 @@ package protocol DirtyLogSource: AnyObject, Sendable {
     /// Whether the machine is gone.
     var isGone: Bool { get }
 
+    /// What the machine has for logging.
+    var support: DirtyTrackingSupport { get }
+
     /// How many pages each vCPU was found to have written, where the method tells. They count on and on.
     var dirtyPageCounts: [UInt64]? { get }
 

@@ -42,21 +42,20 @@ public final class DirtyTracker: Sendable {
 
     private let source: any DirtyLogSource
     private let bitmaps: DirtyLogSink
-    private let support: DirtyTrackingSupport
     private let setup: Setup
     /// What it is tracked by. Held during calls.
     private let current = Monitor<DirtyTrackingMethod?>(nil)
 
-    package init(_ source: any DirtyLogSource, _ bitmaps: DirtyLogSink, _ support: DirtyTrackingSupport, _ setup: Setup)
-    {
+    package init(_ source: any DirtyLogSource, _ bitmaps: DirtyLogSink, _ setup: Setup) {
         self.source = source
         self.bitmaps = bitmaps
-        self.support = support
         self.setup = setup
     }
 
     /// What the machine can be tracked by, the one that `start()` takes first.
-    public var methods: [DirtyTrackingMethod] {
+    public var methods: [DirtyTrackingMethod] { methods(source.support) }
+
+    private func methods(_ support: DirtyTrackingSupport) -> [DirtyTrackingMethod] {
         switch setup {
         case .bitmaps(let preferred):
             (preferred.map { [$0] } ?? []) + support.methods.filter { $0 != .ring && $0 != preferred }
@@ -80,7 +79,8 @@ public final class DirtyTracker: Sendable {
     {
         try current.withLock { (current) throws(DirtyTrackingError) in
             if let current { throw .alreadyTracking(current) }
-            let method = try checked(method)
+            let support = source.support
+            let method = try checked(method, support)
             guard !source.isGone else { throw .machineGone }
             try DirtyTrackingError.wrap { () throws(PartitionError) in
                 try source.startLogging(method, isInitiallySet: baseline == .dirty && support.hasInitiallySet)
@@ -131,8 +131,10 @@ public final class DirtyTracker: Sendable {
         }
     }
 
-    private func checked(_ method: DirtyTrackingMethod?) throws(DirtyTrackingError) -> DirtyTrackingMethod {
-        guard let preferred = methods.first else { throw .switchedOff }
+    private func checked(
+        _ method: DirtyTrackingMethod?, _ support: DirtyTrackingSupport
+    ) throws(DirtyTrackingError) -> DirtyTrackingMethod {
+        guard let preferred = methods(support).first else { throw .switchedOff }
         let method = method ?? preferred
         guard (method == .ring) == (setup == .rings) else { throw .fixed(method) }
         guard support.has(method) else { throw .unsupported(method, use: preferred) }

@@ -21,7 +21,10 @@ extension MachineConfiguration {
         }
     }
 
-    func validateDirtyTracking(_ support: DirtyTrackingSupport) throws(MachineError) {
+    /// Checks what is asked for against what the host can do; where nothing is, it is not asked either.
+    func validateDirtyTracking(on system: borrowing KVMSystem) throws(MachineError) {
+        guard dirtyTracking.method != nil || dirtyRingSize != nil else { return }
+        let support = DirtyTrackingSupport(system)
         if let method = dirtyTracking.method, !support.has(method) {
             throw .configuration(
                 key: .dirtyTracking,
@@ -36,9 +39,9 @@ extension MachineConfiguration {
     }
 
     /// How many entries each dirty ring is to have; nil for no rings.
-    func dirtyRingEntryCount(_ support: DirtyTrackingSupport) -> Int? {
+    func dirtyRingEntryCount(on system: borrowing KVMSystem) -> Int? {
         guard dirtyTracking == .ring else { return nil }
-        return dirtyRingSize ?? min(Self.usualDirtyRingSize, support.maximumRingEntryCount)
+        return dirtyRingSize ?? min(Self.usualDirtyRingSize, system.maximumDirtyRingEntryCount)
     }
 }
 

@@ -90,6 +90,6 @@ extension MachineConfiguration {
         guard !pit || system.has(.pit) else {
             throw .configuration(key: .pit, "the host's KVM lacks \(Capability.pit)")
         }
-        try validateDirtyTracking(DirtyTrackingSupport(system))
+        try validateDirtyTracking(on: system)
     }
 }

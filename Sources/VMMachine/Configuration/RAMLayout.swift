@@ -14,10 +14,14 @@ public enum RAMLayout {
 
     /// The ranges of `size` bytes of RAM, ascending; a part of a page at the end is left out.
     public static func ranges(size: UInt64) -> [MemoryRange] {
-        [
-            AddressRange(start: GuestAddress(0), count: min(size, holeStart)),
-            AddressRange(start: GuestAddress(holeEnd), count: size > holeStart ? size - holeStart : 0),
-        ].compactMap { $0?.largestSubrange(alignedTo: .size4K) }
+        var ranges: [MemoryRange] = []
+        func append(_ start: UInt64, _ count: UInt64) {
+            let range = AddressRange(start: GuestAddress(start), count: count)
+            if let range = range?.largestSubrange(alignedTo: .size4K) { ranges.append(range) }
+        }
+        append(0, min(size, holeStart))
+        if size > holeStart { append(holeEnd, size - holeStart) }
+        return ranges
     }
 
     /// The most RAM that fits a guest-physical space of `bits` address bits.

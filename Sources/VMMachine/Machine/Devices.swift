@@ -36,12 +36,12 @@ struct Devices: Sendable {
         powerOff = PowerOffPort { end(.outcome(.poweredOff)) }
         firmware = FirmwareConfig(
             memorySize: configuration.memory.bytes, processorCount: UInt16(clamping: configuration.cpus))
-        let devices: [[PortBus.Attachment]] = [
-            serial.attachments, post.attachments,
-            DebugExit { end(.outcome(.debugExit(value: $0))) }.attachments,
-            reset.attachments, powerOff.attachments, firmware.attachments,
-        ]
-        ports = try PortBus(devices.flatMap(\.self))
-        mmio = try MMIOBus(ioapic?.attachments ?? [])
+        let debugExit = DebugExit { end(.outcome(.debugExit(value: $0))) }
+        var attachments = reset.attachments
+        attachments.reserveCapacity(8)
+        attachments += powerOff.attachments
+        attachments += [serial.attachment, post.attachment, debugExit.attachment, firmware.attachment]
+        ports = try PortBus(attachments)
+        mmio = try MMIOBus(ioapic.map { [$0.attachment] } ?? [])
     }
 }

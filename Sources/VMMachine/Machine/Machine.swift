@@ -23,10 +23,8 @@ public final class Machine: Sendable {
     let symbols: GuestImage?
     let console: any ConsoleOutput
     let created: MonotonicTime
-    /// What of its state the host can tell and set, once that was asked for.
-    let stateSupport = Monitor<StateSupport?>(nil)
-    /// The model-specific registers that its processors have, once that was asked for.
-    let readableMSRs = Monitor<[UInt32]?>(nil)
+    /// What its state has, once that was asked for.
+    let stateExtent = Monitor(StateExtent())
 
     /// Tracks which pages of its memory are written, once told to.
     public var dirtyTracker: DirtyTracker { hardware.dirtyTracker }

@@ -25,9 +25,8 @@ struct MachineHardware: Sendable {
         let gate = PauseGate(control)
         let shared = try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in try SharedVM(system) }
         let guest = try MachineMemory(
-            shared, system, regions, physicalAddressBits: cpuid.first?.physicalAddressBits ?? 36, gate: gate)
-        let support = DirtyTrackingSupport(system)
-        let entryCount = configuration.dirtyRingEntryCount(support)
+            shared, regions, physicalAddressBits: cpuid.first?.physicalAddressBits ?? 36, gate: gate)
+        let entryCount = configuration.dirtyRingEntryCount(on: system)
         processors = try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in
             try shared.createInterruptControllers(configuration)
             if let entryCount { try shared.enableDirtyRings(entryCount, system) }
@@ -44,8 +43,7 @@ struct MachineHardware: Sendable {
         devices = try MachineError.wrap(MachineError.device) { () throws(BusError) in
             try Devices(configuration, InterruptWiring(configuration.irqchip, shared), callbacks)
         }
-        dirtyTracker = DirtyTracker(
-            guest.partition, guest.regions.dirtyLog, support, configuration.dirtyTracking.setup)
+        dirtyTracker = DirtyTracker(guest.partition, guest.regions.dirtyLog, configuration.dirtyTracking.setup)
         self.control = control
         self.gate = gate
         self.guest = guest

@@ -18,13 +18,11 @@ final class MachineMemory: Sendable {
     ///   - physicalAddressBits: how many the guest's processors have.
     ///   - gate: to the vCPUs, which need not be there yet.
     init(
-        _ shared: SharedVM, _ system: borrowing KVMSystem, _ definitions: [RegionDefinition],
-        physicalAddressBits: Int, gate: PauseGate
+        _ shared: SharedVM, _ definitions: [RegionDefinition], physicalAddressBits: Int, gate: PauseGate
     ) throws(MachineError) {
-        let hasReadOnlyMemory = system.has(.readOnlyMemory)
         (regions, partition) = try Self.makeManager(physicalAddressBits, definitions) { dirtyLog in
             KVMPartition(
-                shared, hasReadOnlyMemory: hasReadOnlyMemory,
+                shared,
                 gate: KVMPartition.ProcessorGate(quiesce: { gate.pause(.memory) }, resume: { gate.resume(.memory) }),
                 dirtyPages: dirtyLog)
         }

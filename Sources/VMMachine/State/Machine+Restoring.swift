@@ -91,7 +91,7 @@ extension Machine {
             }
         }
         self.init(configuration, machine.format, hardware, symbols: symbols, console: console, created: created)
-        stateSupport.withLock { $0 = support }
+        stateExtent.withLock { $0.support = support }
     }
 }
 

@@ -77,10 +77,10 @@ extension Machine {
     private func support() throws(MachineError) -> StateSupport {
         guard control.waitUntilQuiescent() else { throw .notPaused }
         return try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in
-            try stateSupport.withLock { (known) throws(KVMError) in
-                if let known { return known }
+            try stateExtent.withLock { (known) throws(KVMError) in
+                if let support = known.support { return support }
                 let support = try StateSupport(try KVMSystem(path: configuration.kvmDevice))
-                known = support
+                known.support = support
                 return support
             }
         }
@@ -88,9 +88,9 @@ extension Machine {
 
     /// Those that the processors have, all of which are alike. They do not run.
     private func msrs(_ support: StateSupport) -> [UInt32] {
-        readableMSRs.withLock { known in
-            let readable = known ?? processors[0].vcpu.readableMSRs(support.msrs)
-            known = readable
+        stateExtent.withLock { known in
+            let readable = known.msrs ?? processors[0].vcpu.readableMSRs(support.msrs)
+            known.msrs = readable
             return readable
         }
     }

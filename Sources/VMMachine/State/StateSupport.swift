@@ -44,3 +44,11 @@ extension VCPU {
         return readable
     }
 }
+
+/// What there is to a machine's state, as far as that was asked for.
+struct StateExtent {
+    /// What of it the host can tell and set.
+    var support: StateSupport?
+    /// The model-specific registers that its processors have.
+    var msrs: [UInt32]?
+}

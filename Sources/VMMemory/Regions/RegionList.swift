@@ -8,13 +8,14 @@ struct RegionList {
     private static let leafSize = 16
 
     init(_ regions: [any GuestMemoryRegion]) {
-        var index = 0
-        while index < regions.count {
-            let end = min(index + Self.leafSize, regions.count)
-            leaves.append(Array(regions[index..<end]))
-            index = end
-        }
         count = regions.count
+        guard count > Self.leafSize else {
+            if !regions.isEmpty { leaves = [regions] }
+            return
+        }
+        for start in stride(from: 0, to: count, by: Self.leafSize) {
+            leaves.append(Array(regions[start..<min(start + Self.leafSize, count)]))
+        }
     }
 
     var all: [any GuestMemoryRegion] { leaves.flatMap(\.self) }

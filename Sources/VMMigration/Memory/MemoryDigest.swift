@@ -45,7 +45,7 @@ struct MemoryDigest: ~Copyable {
             next = extent.bytes.upperBound
             guard let place = UnsafeRawPointer(bitPattern: extent.hostAddress) else { continue }
             let pages = (extent.bytes.lowerBound >> PageSize.size4K.shift)..<(next >> PageSize.size4K.shift)
-            guard block.backing.memory == .anonymous else {
+            guard block.backing.memory.isAnonymous else {
                 try add(place, pages.count, block.backing.name)
                 continue
             }

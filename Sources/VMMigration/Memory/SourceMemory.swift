@@ -46,7 +46,7 @@ final class SourceMemory: Sendable {
     func digests() throws(MigrationError) -> [UInt64] { try MemoryDigest.of(contents) }
 
     /// Whether a block's pages are its own, and not a file's.
-    func isAnonymous(_ block: Int) -> Bool { contents[block].backing.memory == .anonymous }
+    func isAnonymous(_ block: Int) -> Bool { contents[block].backing.memory.isAnonymous }
 
     /// Calls `body` with the pages of a run that are somewhere on the host, in pieces that are in one place; what it is not
     /// called with was never touched, and is zero.

@@ -5,13 +5,13 @@ import VMMemory
 /// What a region manager begins with: regions that are planned, on the host, and in the first memory map.
 ///
 /// Nobody uses any of it yet. So there is no map to replace, and nobody to wait for; and what fails leaves nothing behind.
-struct FirstRegions {
+struct FirstRegions: ~Copyable {
     let space: GuestSpace
     let planner: RegionPlanner
     let backings: NumberedBackings
     let counters: RegionCounters
-    private let content: PlanContent
-    private let steps: [HostStep]
+    /// What the guest sees: all of it comes.
+    private let pieces: [BackedPiece]
 
     /// - Throws: `faultHandlers`, `addressSpace`, `backingInUseElsewhere`, `region`, `memoryMap`, `failed`.
     init(
@@ -21,47 +21,48 @@ struct FirstRegions {
         let host = try GuestReservation(forManagerWith: addressWidth, beforeHostStep)
         var planner = RegionPlanner(policy: policy, addressWidth: addressWidth)
         var backings = NumberedBackings()
-        var changes: [RegionUpdate.Change] = []
-        for definition in definitions { changes += definition.changes(planner.makeRegionID()) }
-        let numbered = try backings.number(changes, in: host, &planner)
-        let plan: RegionPlan
+        var changes: [RegionChange] = []
+        changes.reserveCapacity(definitions.count)
+        for definition in definitions {
+            changes.append(try backings.number(definition, planner.makeRegionID(), in: host, &planner))
+        }
         do throws(RegionError) {
-            plan = try planner.plan(numbered)
+            _ = try planner.plan(changes)
         } catch {
             throw .region(error)
         }
         backings.forgetUnused(&planner)
-        content = PlanContent(plan, in: host, backings)
-        steps = HostStep.steps(unmapping: [], mapping: content.coming)
+        let pieces = backings.backed(planner.view.pieces)
         let map: RegionMap
         do throws(RegionMapError) {
-            map = try RegionMap(try host.regions(content.added))
+            map = try RegionMap(try host.regions(pieces))
         } catch {
             throw .memoryMap(error)
         }
-        try host.performAll(steps)
+        try host.mapAll(pieces)
         var counters = RegionCounters()
-        if !steps.isEmpty { counters.count(plan, hostOperations: steps.count) }
+        if !pieces.isEmpty { counters.countChange(unmaps: 0, maps: pieces.count, hostOperations: pieces.count) }
         space = GuestSpace(host, map)
         self.planner = planner
         self.backings = backings
         self.counters = counters
+        self.pieces = pieces
     }
 
     /// Shows them to a partition, which has no memory.
     /// - Throws: `partition`. Nothing is left then on the host either.
     func show(to partition: any Partition) throws(RegionManagerError) {
         do throws(PartitionError) {
-            try partition.mapAll(content.change.mapped)
+            try partition.mapAll(pieces.map(space.host.partitionMapping))
         } catch {
-            space.host.takeBackAll(steps)
+            space.host.takeBackAll(pieces)
             throw .partition(partition.name, error)
         }
     }
 
     /// Provides the pages that are to be there before the guest touches them.
     func prefetch() {
-        for piece in content.prefetched { space.host.prefetch(piece) }
+        for piece in pieces where piece.memory.prefetch { space.host.prefetch(piece) }
     }
 }
 
@@ -81,19 +82,19 @@ extension GuestReservation {
         }
     }
 
-    fileprivate func performAll(_ steps: [HostStep]) throws(RegionManagerError) {
-        for (index, step) in steps.enumerated() {
+    fileprivate func mapAll(_ pieces: [BackedPiece]) throws(RegionManagerError) {
+        for (index, piece) in pieces.enumerated() {
             do throws(HostStepFailure) {
-                try perform(step, waitingUpTo: .zero)
+                try perform(.map(piece), waitingUpTo: .zero)
             } catch {
-                takeBackAll(steps[..<(error.isHalfDone ? index + 1 : index)])
-                throw .failed(ChangeFailure(step, error))
+                takeBackAll(pieces[..<(error.isHalfDone ? index + 1 : index)])
+                throw .failed(ChangeFailure(.map(piece), error))
             }
         }
     }
 
     /// Pages that can only be at one place go back to where they were. What cannot go back is lost with the reservation.
-    fileprivate func takeBackAll(_ steps: some BidirectionalCollection<HostStep>) {
-        for step in steps.reversed() { try? takeBack(step, waitingUpTo: .zero) }
+    fileprivate func takeBackAll(_ pieces: some BidirectionalCollection<BackedPiece>) {
+        for piece in pieces.reversed() { try? takeBack(.map(piece), waitingUpTo: .zero) }
     }
 }

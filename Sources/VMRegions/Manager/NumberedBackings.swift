@@ -19,6 +19,20 @@ struct NumberedBackings {
         index(of: number).map { entries[$0].backing }
     }
 
+    func backed(_ range: MemoryRange, _ memory: PieceMemory) -> BackedPiece? {
+        self[memory.backing].map { BackedPiece(range: range, memory: memory, backing: $0) }
+    }
+
+    /// Those of a view's pieces that have memory.
+    func backed(_ pieces: [ViewPiece]) -> [BackedPiece] {
+        var backed: [BackedPiece] = []
+        backed.reserveCapacity(pieces.count)
+        for piece in pieces {
+            if let memory = piece.memory, let piece = self.backed(piece.range, memory) { backed.append(piece) }
+        }
+        return backed
+    }
+
     private func index(of number: BackingID) -> Int? {
         let index = entries.partitioningIndex { $0.number >= number }
         return index < entries.count && entries[index].number == number ? index : nil
@@ -40,12 +54,33 @@ struct NumberedBackings {
             switch change {
             case .plain(let change):
                 numbered.append(change)
+            case .add(let id, let definition):
+                numbered.append(try number(definition, id, in: host, &planner))
             case .addMapping(let id, var mapping, let backing):
                 mapping.backing = try number(of: backing, in: host, &planner)
                 numbered.append(.addMapping(id, mapping))
             }
         }
         return numbered
+    }
+
+    /// What adds a region, as a planner knows it.
+    /// - Throws: `backingInUseElsewhere`.
+    mutating func number(
+        _ definition: RegionDefinition, _ id: RegionID, in host: GuestReservation, _ planner: inout RegionPlanner
+    ) throws(RegionManagerError) -> RegionChange {
+        var mappings: [RegionMapping] = []
+        mappings.reserveCapacity(definition.memory.count)
+        for part in definition.memory {
+            let backing = try number(of: part.backing, in: host, &planner)
+            mappings.append(
+                RegionMapping(
+                    offset: part.offset, count: part.count, backing: backing, backingOffset: part.backingOffset,
+                    isWritable: part.isWritable))
+        }
+        return .add(
+            id, name: definition.name, range: definition.range, priority: definition.priority, mappings: mappings,
+            parameters: definition.parameters)
     }
 
     private mutating func number(

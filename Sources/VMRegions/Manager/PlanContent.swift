@@ -28,22 +28,16 @@ struct PlanContent {
     var isEmpty: Bool { unmapped.isEmpty && coming.isEmpty }
 
     init(_ plan: RegionPlan, in host: GuestReservation, _ backings: NumberedBackings) {
-        func backed(_ range: MemoryRange, _ memory: PieceMemory) -> BackedPiece? {
-            backings[memory.backing].map { BackedPiece(range: range, memory: memory, backing: $0) }
-        }
-        func backed(_ pieces: [ViewPiece]) -> [BackedPiece] {
-            pieces.compactMap { piece in piece.memory.flatMap { backed(piece.range, $0) } }
-        }
         var unmapped: [MemoryRange] = []
         var coming: [BackedPiece] = []
         for operation in plan.operations {
             switch operation {
             case .unmap(let range): unmapped.append(range)
-            case .map(let range, let memory): if let piece = backed(range, memory) { coming.append(piece) }
+            case .map(let range, let memory): if let piece = backings.backed(range, memory) { coming.append(piece) }
             }
         }
-        removed = backed(plan.removed)
-        added = backed(plan.added)
+        removed = backings.backed(plan.removed)
+        added = backings.backed(plan.added)
         going = removed.parts(in: unmapped)
         self.unmapped = unmapped
         self.coming = coming

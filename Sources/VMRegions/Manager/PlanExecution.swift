@@ -62,8 +62,11 @@ struct PlanExecution {
         self.steps = steps
     }
 
-    /// How many operations on the host it takes.
-    var hostStepCount: Int { hostSteps.count }
+    /// Counts it as done.
+    func count(in counters: inout RegionCounters) {
+        counters.countChange(
+            unmaps: content.unmapped.count, maps: content.coming.count, hostOperations: hostSteps.count)
+    }
 
     /// Makes all steps.
     /// - Throws: what the first that fails says; those before it are made.

@@ -14,14 +14,10 @@ public struct RegionCounters: Hashable, Sendable, Codable {
 
     init() {}
 
-    mutating func count(_ plan: RegionPlan, hostOperations: Int) {
+    mutating func countChange(unmaps: Int, maps: Int, hostOperations: Int) {
         changes += 1
-        for operation in plan.operations {
-            switch operation {
-            case .unmap: unmaps += 1
-            case .map: maps += 1
-            }
-        }
+        self.unmaps += UInt64(unmaps)
+        self.maps += UInt64(maps)
         self.hostOperations += UInt64(hostOperations)
     }
 }

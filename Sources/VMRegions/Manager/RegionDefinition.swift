@@ -50,19 +50,3 @@ public struct RegionDefinition: Sendable {
         self.parameters = parameters
     }
 }
-
-extension RegionDefinition {
-    /// What makes it, as changes of the region that has the number.
-    func changes(_ id: RegionID) -> [RegionUpdate.Change] {
-        var changes: [RegionUpdate.Change] = [.plain(.add(id, name: name, range: range, priority: priority))]
-        for part in memory {
-            // The manager knows the backing's number.
-            let mapping = RegionMapping(
-                offset: part.offset, count: part.count, backing: BackingID(rawValue: 0),
-                backingOffset: part.backingOffset, isWritable: part.isWritable)
-            changes.append(.addMapping(id, mapping, part.backing))
-        }
-        if let parameters { changes.append(.plain(.map(id, parameters))) }
-        return changes
-    }
-}

@@ -19,9 +19,7 @@ extension RegionManager {
     public func addRegions(_ definitions: [RegionDefinition]) throws(RegionManagerError) -> [RegionHandle] {
         let ids = definitions.map { _ in planner.makeRegionID() }
         do throws(RegionManagerError) {
-            var changes: [RegionUpdate.Change] = []
-            for (definition, id) in zip(definitions, ids) { changes += definition.changes(id) }
-            try make(changes)
+            try make(zip(ids, definitions).map { .add($0, $1) })
         } catch {
             for id in ids { planner.discard(id) }
             throw error

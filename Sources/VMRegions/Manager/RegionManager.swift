@@ -67,7 +67,7 @@ public actor RegionManager {
     }
 
     /// - Parameter partitions: that have been shown the regions.
-    init(_ first: FirstRegions, shownTo partitions: [any Partition]) {
+    init(_ first: consuming FirstRegions, shownTo partitions: [any Partition]) {
         space = first.space
         memory = first.space.memory
         addressWidth = first.planner.addressWidth
@@ -136,12 +136,7 @@ public actor RegionManager {
     public nonisolated var dirtyLog: DirtyLogSink { DirtyLogSink(space: space) }
 
     /// The memory that the guest sees.
-    var inForce: [BackedPiece] {
-        planner.view.pieces.compactMap { piece in
-            guard let memory = piece.memory, let backing = backings[memory.backing] else { return nil }
-            return BackedPiece(range: piece.range, memory: memory, backing: backing)
-        }
-    }
+    var inForce: [BackedPiece] { backings.backed(planner.view.pieces) }
 
     // MARK: Changes
 
@@ -185,7 +180,7 @@ public actor RegionManager {
             try unwind(&execution, after: error)
             throw .failed(error)
         }
-        counters.count(plan, hostOperations: execution.hostStepCount)
+        execution.count(in: &counters)
     }
 
     private func unwind(

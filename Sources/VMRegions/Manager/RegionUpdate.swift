@@ -4,6 +4,7 @@ import VMAddressSpace
 public struct RegionUpdate: Sendable {
     enum Change: Sendable {
         case plain(RegionChange)
+        case add(RegionID, RegionDefinition)
         case addMapping(RegionID, RegionMapping, RegionBacking)
     }
 

@@ -9,6 +9,10 @@ extension Region {
     /// Puts a mapping, or nothing, in the place of what lies in a range of offsets. Neighbours that go on in each other
     /// become one.
     mutating func replaceMappings(from first: UInt64, through last: UInt64, with mapping: RegionMapping?) {
+        guard !mappings.isEmpty else {
+            if let mapping { mappings = [mapping] }
+            return
+        }
         var start = firstMapping(endingAtOrAfter: first)
         var end = start
         while end < mappings.count, mappings[end].offset <= last { end += 1 }

@@ -2,9 +2,14 @@ import VMAddressSpace
 
 /// One change to a set of regions. All that is asked of a planner in one call happens, or nothing.
 public enum RegionChange: Hashable, Sendable {
-    /// A new region, which is not mapped and has no mappings.
-    /// - Parameter id: from `RegionPlanner.makeRegionID()`.
-    case add(RegionID, name: String, range: MemoryRange, priority: UInt8)
+    /// A new region.
+    /// - Parameters:
+    ///   - id: from `RegionPlanner.makeRegionID()`.
+    ///   - mappings: its memory; where two would be at the same place, the later one is.
+    ///   - parameters: how it is mapped; nil for not at all.
+    case add(
+        RegionID, name: String, range: MemoryRange, priority: UInt8, mappings: [RegionMapping] = [],
+        parameters: MapParameters? = nil)
     /// Removes a region and its mappings.
     case remove(RegionID)
     /// Maps a region, or changes how it is mapped.

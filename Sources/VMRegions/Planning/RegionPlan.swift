@@ -17,15 +17,16 @@ public enum PlanOperation: Hashable, Sendable {
 
 /// How to get from one flat view to the next, and back.
 public struct RegionPlan: Sendable {
-    /// The fewest that do: what has to go, ascending, then what comes, ascending. An address is in one operation of each
-    /// kind at most.
-    public let operations: [PlanOperation]
     /// The pieces of the view before that are no longer in it, ascending.
     public let removed: [ViewPiece]
     /// The pieces of the view after that were not in it, ascending.
     public let added: [ViewPiece]
     /// How the regions that changed were before, in the order in which they changed.
     let previous: [PreviousRegion]
+
+    /// The fewest that do: what has to go, ascending, then what comes, ascending. An address is in one operation of each
+    /// kind at most. Worked out anew each time.
+    public var operations: [PlanOperation] { ViewDifference(from: removed, to: added).operations }
 }
 
 /// How a region was before a change.

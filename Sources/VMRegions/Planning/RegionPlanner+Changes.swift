@@ -4,12 +4,17 @@ extension RegionPlanner {
     /// Makes one change to the regions, and records how they were and where the view may be another.
     mutating func apply(_ change: RegionChange, _ transaction: inout RegionTransaction) throws(RegionError) {
         switch change {
-        case .add(let id, let name, let range, let priority):
-            let region = Region(id: id, name: name, range: range, priority: priority)
+        case .add(let id, let name, let range, let priority, let mappings, let parameters):
+            var region = Region(id: id, name: name, range: range, priority: priority, parameters: parameters)
             try numbers.check(id)
             try checkPlace(of: region)
+            for mapping in mappings {
+                try check(mapping, in: region)
+                try checkPages(of: mapping, in: region)
+                region.replaceMappings(from: mapping.offset, through: mapping.last, with: mapping)
+            }
             numbers.use(id)
-            replace(nil, with: region, &transaction)
+            replace(nil, with: region, touching: parameters == nil ? nil : range, &transaction)
         case .remove(let id):
             let region = try existing(id)
             replace(region, with: nil, touching: region.parameters == nil ? nil : region.range, &transaction)
@@ -150,10 +155,11 @@ extension RegionPlanner {
     /// - Throws: `mappedTwice` where pages that can only be at one place are at another, unless this mapping takes that
     ///   place.
     private func checkPages(of mapping: RegionMapping, in region: Region) throws(RegionError) {
+        guard backings.isUsed(mapping.backing) || !region.mappings.isEmpty else { return }
         let firstInBacking = mapping.backingOffset
         let lastInBacking = firstInBacking + (mapping.count - 1)
         var conflict: (offset: UInt64, region: RegionID)?
-        backings.forEachUse(of: mapping.backing, firstInBacking, lastInBacking) { use in
+        let look = { (use: BackingUse) in
             guard conflict == nil else { return }
             var first = max(use.first, firstInBacking)
             let last = min(use.last, lastInBacking)
@@ -164,7 +170,17 @@ extension RegionPlanner {
             }
             conflict = (first, use.region)
         }
-        guard let conflict, let other = index[conflict.region] else { return }
+        backings.forEachUse(of: mapping.backing, firstInBacking, lastInBacking, look)
+        // Of a new region, nothing is noted yet.
+        if !region.mappings.isEmpty, !index.contains(region.id), backings[mapping.backing]?.isShareable == false {
+            for other in region.mappings where other.backing == mapping.backing {
+                let use = BackingUse(other, of: region.id)
+                if use.first <= lastInBacking, use.last >= firstInBacking { look(use) }
+            }
+        }
+        guard let conflict else { return }
+        let other = conflict.region == region.id ? region : index[conflict.region]
+        guard let other else { return }
         throw .mappedTwice(
             RegionError.Name(region), backing: backings[mapping.backing]?.name ?? "", offset: conflict.offset,
             other: RegionError.Name(other))

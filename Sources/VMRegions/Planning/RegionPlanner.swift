@@ -85,9 +85,7 @@ public struct RegionPlanner: Sendable {
         }
         var step = ViewStep()
         for range in transaction.touchedRanges { step.append(render(range)) }
-        return RegionPlan(
-            operations: ViewDifference(from: step.removed, to: step.added).operations, removed: step.removed,
-            added: step.added, previous: transaction.previous)
+        return RegionPlan(removed: step.removed, added: step.added, previous: transaction.previous)
     }
 
     /// Takes back the last plan that has not been taken back: regions and view are as they were before. The backings whose

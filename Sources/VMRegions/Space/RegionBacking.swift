@@ -26,14 +26,14 @@ public final class RegionBacking: Sendable {
     /// Which pages were written, by offset in the backing: by the monitor's own accesses to guest memory at once, by the
     /// guest once the kernel's log has been read.
     public let bitmap: AtomicBitmap
-    /// Pages that only one mapping can have, while the guest does not see them; at their offset in the backing.
-    private let parking = Monitor<SparseMapping?>(nil)
-    /// The guest that such pages are in.
-    private let owner = Monitor(Owner())
+    /// Where pages are that only one mapping can have.
+    private let place = Monitor(Place())
 
-    private struct Owner {
-        /// Not kept: with a guest that goes, the pages go that it saw.
-        weak var reservation: GuestReservation?
+    private struct Place {
+        /// While the guest does not see them; at their offset in the backing.
+        var parking: SparseMapping?
+        /// The guest that has them. Not kept: with a guest that goes, the pages go that it saw.
+        weak var owner: GuestReservation?
     }
 
     /// - Parameters:
@@ -60,7 +60,7 @@ public final class RegionBacking: Sendable {
         }
         self.name = name
         self.memory = memory
-        self.fileOffset = memory == .anonymous ? 0 : fileOffset
+        self.fileOffset = memory.isAnonymous ? 0 : fileOffset
         self.byteCount = byteCount
         self.isWritable = memory.isWritable && isWritable ?? true
         self.usesTransparentHugePages = transparentHugePages
@@ -114,23 +114,23 @@ public final class RegionBacking: Sendable {
     /// - Returns: false where another has them.
     func claim(by reservation: GuestReservation) -> Bool {
         guard !isShareable else { return true }
-        return owner.withLock { owner in
-            if owner.reservation == nil { owner.reservation = reservation }
-            return owner.reservation === reservation
+        return place.withLock { place in
+            if place.owner == nil { place.owner = reservation }
+            return place.owner === reservation
         }
     }
 
     /// Lets another guest have the pages; only once nothing of it is mapped.
     func disclaim() {
-        owner.withLock { $0.reservation = nil }
+        place.withLock { $0.owner = nil }
     }
 
     /// Where pages are while the guest does not see them.
     func parkingPlace() throws(HostMemoryError) -> SparseMapping {
-        try parking.withLock { (parking) throws(HostMemoryError) in
-            if let parking { return parking }
+        try place.withLock { (place) throws(HostMemoryError) in
+            if let parking = place.parking { return parking }
             let made = try SparseMapping(byteCount: byteCount)
-            parking = made
+            place.parking = made
             return made
         }
     }
@@ -144,7 +144,7 @@ public final class RegionBacking: Sendable {
 
     /// The runs of a range of the backing that are parked, ascending.
     func parkedRuns(in range: Range<UInt64>) -> [Range<UInt64>] {
-        guard let parking = parking.withLock(\.self) else { return [] }
+        guard let parking = place.withLock(\.parking) else { return [] }
         return parking.pieces.compactMap { piece in
             let part = piece.range.clamped(to: range)
             return part.isEmpty ? nil : part

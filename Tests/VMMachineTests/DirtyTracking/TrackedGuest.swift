@@ -51,10 +51,7 @@ final class TrackedGuest {
         self.manager = manager
         self.partition = partition
         tracker = DirtyTracker(
-            partition, manager.dirtyLog,
-            DirtyTrackingSupport(
-                hasManualProtection: true, hasInitiallySet: true, maximumRingEntryCount: hasRings ? 65_536 : 0),
-            hasRings ? .rings : .bitmaps(preferred: nil))
+            partition, manager.dirtyLog, hasRings ? .rings : .bitmaps(preferred: nil))
         try add(0..<200, priority: 0)
         try add(260..<331, priority: 1)
         try add(70..<80, priority: 9, isWritable: false)

@@ -48,17 +48,19 @@ final class FakeVM: MemorySlotCalls {
 
     let state = Monitor(State())
     let limit: UInt32
+    let hasReadOnlyMemory: Bool
 
-    init(limit: UInt32 = 509) {
+    init(limit: UInt32 = 509, hasReadOnlyMemory: Bool = true) {
         self.limit = limit
+        self.hasReadOnlyMemory = hasReadOnlyMemory
     }
 
     /// - Parameter sink: takes what logs had; nil for the fake itself.
-    func partition(hasReadOnlyMemory: Bool = true, sink: (any DirtyPageSink)? = nil) -> KVMPartition {
+    func partition(sink: (any DirtyPageSink)? = nil) -> KVMPartition {
         let gate = KVMPartition.ProcessorGate(
             quiesce: { self.state.withLock { $0.setQuiesced(true) } },
             resume: { self.state.withLock { $0.setQuiesced(false) } })
-        return KVMPartition(self, hasReadOnlyMemory: hasReadOnlyMemory, gate: gate, dirtyPages: sink ?? Sink(vm: self))
+        return KVMPartition(self, gate: gate, dirtyPages: sink ?? Sink(vm: self))
     }
 
     struct Sink: DirtyPageSink {
@@ -77,6 +79,12 @@ final class FakeVM: MemorySlotCalls {
     }
 
     // MARK: What the kernel does
+
+    var dirtyTrackingSupport: DirtyTrackingSupport {
+        DirtyTrackingSupport(
+            hasManualProtection: true, hasInitiallySet: true,
+            maximumRingEntryCount: state.withLock(\.hasRings) ? 65_536 : 0)
+    }
 
     func addMemorySlot(_ slot: MemorySlot) throws(KVMError) -> MemorySlotID {
         try state.withLock { (state) throws(KVMError) in

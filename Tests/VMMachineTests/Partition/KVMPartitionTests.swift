@@ -162,7 +162,7 @@ import VMRegions
         let isInspected = SharedNumber()
         let vm = vm
         let partition = KVMPartition(
-            vm, hasReadOnlyMemory: true,
+            vm,
             gate: .init(
                 quiesce: {
                     isWaiting.value = 1
@@ -224,7 +224,8 @@ import VMRegions
 
     @Test("Where the host has no read-only slots, read-only memory is refused before anything is done")
     func readOnlyMemory() throws {
-        let partition = vm.partition(hasReadOnlyMemory: false)
+        let vm = FakeVM(hasReadOnlyMemory: false)
+        let partition = vm.partition()
         try partition.carryOut(change(map: [mapping(0..<8)]))
         let rom = change(unmap: [2..<3], map: [mapping(2..<3, isWritable: false)])
         #expect {

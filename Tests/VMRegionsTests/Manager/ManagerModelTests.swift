@@ -110,22 +110,43 @@ private struct ManagerTrial {
     }
 
     private func make(_ changes: [RegionChange]) -> RegionManagerError? {
-        let backings = backings
+        let updates = changes.flatMap(updates)
         do throws(RegionManagerError) {
-            try guest.inTurn { manager throws(RegionManagerError) in
-                try manager.make(
-                    changes.map { change in
-                        guard case .addMapping(let id, var mapping) = change else { return .plain(change) }
-                        if let backing = backings[mapping.backing] { return .addMapping(id, mapping, backing) }
-                        // The manager may have given the number to one of them.
-                        mapping.backing = BackingID(rawValue: .max)
-                        return .plain(.addMapping(id, mapping))
-                    })
-            }
+            try guest.inTurn { manager throws(RegionManagerError) in try manager.make(updates) }
             return nil
         } catch {
             return error
         }
+    }
+
+    private func updates(_ change: RegionChange) -> [RegionUpdate.Change] {
+        switch change {
+        case .add(let id, let name, let range, let priority, let mappings, let parameters):
+            let memory = mappings.compactMap { mapping in
+                backings[mapping.backing].map { backing in
+                    RegionDefinition.Memory(
+                        offset: mapping.offset, count: mapping.count, of: backing,
+                        backingOffset: mapping.backingOffset, isWritable: mapping.isWritable)
+                }
+            }
+            guard memory.count == mappings.count else {
+                return [.plain(.add(id, name: name, range: range, priority: priority))]
+                    + mappings.map { added($0, to: id) }
+            }
+            return [
+                .add(id, RegionDefinition(name, range, priority: priority, memory: memory, parameters: parameters))
+            ]
+        case .addMapping(let id, let mapping): return [added(mapping, to: id)]
+        default: return [.plain(change)]
+        }
+    }
+
+    private func added(_ mapping: RegionMapping, to id: RegionID) -> RegionUpdate.Change {
+        if let backing = backings[mapping.backing] { return .addMapping(id, mapping, backing) }
+        // The manager may have given the number to one of them.
+        var mapping = mapping
+        mapping.backing = BackingID(rawValue: .max)
+        return .plain(.addMapping(id, mapping))
     }
 
     /// Writes to a page, as a device or as a processor does, or tries to.

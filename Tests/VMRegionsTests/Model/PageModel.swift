@@ -53,16 +53,23 @@ struct PageModel {
     /// Makes a change.
     /// - Returns: why it cannot be made; nothing has changed then. A planner may name any of several reasons.
     mutating func apply(_ change: RegionChange) -> Set<Refusal> {
-        if case .add(let id, _, let range, let priority) = change {
+        if case .add(let id, _, let range, let priority, let mappings, let parameters) = change {
             let start = Int(range.start.frame - firstFrame)
             let region = Region(
                 id: id, start: start, priority: priority, pages: Array(repeating: nil, count: range.frames.count))
             let refusals = refusals(of: region).union(spentNumbers.contains(id) ? [.numberInUse] : [])
-            if refusals.isEmpty {
-                regions.append(region)
-                spentNumbers.insert(id)
+            guard refusals.isEmpty else { return refusals }
+            let before = self
+            regions.append(region)
+            spentNumbers.insert(id)
+            for mapping in mappings {
+                let refusals = apply(.addMapping(id, mapping))
+                guard refusals.isEmpty else {
+                    self = before
+                    return refusals
+                }
             }
-            return refusals
+            return parameters.map { apply(.map(id, $0)) } ?? []
         }
         guard let index = regions.firstIndex(where: { $0.id == change.region }) else { return [.noSuchRegion] }
         if case .remove = change {

@@ -24,15 +24,17 @@ struct RandomChanges {
         switch number(0..<100) {
         case 0..<(isCrowded ? 20 : 7): return .remove(region.id)
         case ..<36:
-            return .map(
-                region.id,
-                MapParameters(isWritable: !isOnce(in: 4), isExecutable: !isOnce(in: 8), prefetch: isOnce(in: 6)))
+            return .map(region.id, parameters())
         case ..<46: return .unmap(region.id)
-        case ..<76: return addMapping(model, region)
+        case ..<76: return .addMapping(region.id, mapping(model, region))
         case ..<88: return removeMappings(region)
         case ..<96: return move(model, region)
         default: return .resize(region.id, count: spoiled(UInt64(number(0..<17)) * 4096))
         }
+    }
+
+    private mutating func parameters() -> MapParameters {
+        MapParameters(isWritable: !isOnce(in: 4), isExecutable: !isOnce(in: 8), prefetch: isOnce(in: 6))
     }
 
     // MARK: Places
@@ -43,7 +45,17 @@ struct RandomChanges {
         let (start, count) = place(model)
         let frames = (model.firstFrame + UInt64(start))..<(model.firstFrame + UInt64(start + count))
         let priority = isOnce(in: 8) ? number(0..<5) : count.trailingZeroBitCount
-        return .add(id, name: "region \(id)", range: pages(frames), priority: UInt8(priority))
+        guard isOnce(in: 3) else {
+            return .add(id, name: "region \(id)", range: pages(frames), priority: UInt8(priority))
+        }
+        // Complete, as one that a machine begins with.
+        let region = PageModel.Region(
+            id: id, start: start, priority: UInt8(priority), pages: Array(repeating: nil, count: count))
+        var mappings: [RegionMapping] = []
+        for _ in 0..<number(0..<4) { mappings.append(mapping(model, region)) }
+        return .add(
+            id, name: "region \(id)", range: pages(frames), priority: UInt8(priority), mappings: mappings,
+            parameters: isOnce(in: 4) ? nil : parameters())
     }
 
     /// Mostly blocks as of a buddy allocator, which nest.
@@ -68,18 +80,16 @@ struct RandomChanges {
 
     // MARK: Mappings
 
-    private mutating func addMapping(_ model: PageModel, _ region: PageModel.Region) -> RegionChange {
+    private mutating func mapping(_ model: PageModel, _ region: PageModel.Region) -> RegionMapping {
         let (offset, count) = part(of: region)
         let backing = model.backings[number(0..<model.backings.count)]
         // Often the page with the number of the one that it is seen in, so that memory goes on from region to region.
         let page = isOnce(in: 3) ? number(0..<(backing.pageCount + 2)) : region.start + offset
-        return .addMapping(
-            region.id,
-            RegionMapping(
-                offset: spoiled(UInt64(offset) * 4096), count: spoiled(UInt64(count) * 4096),
-                backing: isOnce(in: 100) ? BackingID(rawValue: 77) : backing.id,
-                backingOffset: spoiled(UInt64(page) * 4096),
-                isWritable: backing.description.isWritable ? !isOnce(in: 3) : isOnce(in: 20)))
+        return RegionMapping(
+            offset: spoiled(UInt64(offset) * 4096), count: spoiled(UInt64(count) * 4096),
+            backing: isOnce(in: 100) ? BackingID(rawValue: 77) : backing.id,
+            backingOffset: spoiled(UInt64(page) * 4096),
+            isWritable: backing.description.isWritable ? !isOnce(in: 3) : isOnce(in: 20))
     }
 
     private mutating func removeMappings(_ region: PageModel.Region) -> RegionChange {

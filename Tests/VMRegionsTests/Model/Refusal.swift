@@ -29,7 +29,7 @@ extension RegionChange {
     /// Which region it is of.
     var region: RegionID {
         switch self {
-        case .add(let id, _, _, _), .remove(let id), .map(let id, _), .unmap(let id), .addMapping(let id, _),
+        case .add(let id, _, _, _, _, _), .remove(let id), .map(let id, _), .unmap(let id), .addMapping(let id, _),
             .removeMappings(let id, _, _), .move(let id, _), .resize(let id, _):
             id
         }

@@ -9,10 +9,10 @@ extension InstalledSlots {
     /// - Parameter goesOn: whether the logs begin anew. Otherwise they are about to go; where they stay after all, they report
     ///   the same pages again.
     mutating func harvest(_ slots: [MemorySlot], goesOn: Bool = true) throws(SlotFailure) {
-        let logged = slots.filter { $0.flags.contains(.logDirtyPages) }
-        guard !logged.isEmpty else { return }
-        if method == .ring { return try drainRings() }
-        for slot in logged { try harvest(slot, goesOn: goesOn) }
+        for slot in slots where slot.flags.contains(.logDirtyPages) {
+            if method == .ring { return try drainRings() }
+            try harvest(slot, goesOn: goesOn)
+        }
     }
 
     private mutating func harvest(_ slot: MemorySlot, goesOn: Bool) throws(SlotFailure) {

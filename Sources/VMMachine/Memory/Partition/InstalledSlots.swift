@@ -6,6 +6,8 @@ struct InstalledSlots: Sendable {
     let calls: any MemorySlotCalls
     private let gate: KVMPartition.ProcessorGate
     let dirtyPages: any DirtyPageSink
+    /// Asked for once, with the first memory that the guest may not write.
+    private(set) lazy var hasReadOnlyMemory = calls.hasReadOnlyMemory
     private(set) var isQuiesced = false
     let table: SlotTable
     /// How the slots that the guest can write log dirty pages; nil where they do not.

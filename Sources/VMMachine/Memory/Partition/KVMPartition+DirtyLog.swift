@@ -11,6 +11,8 @@ extension KVMPartition: DirtyLogSource {
         state.withLock { $0.isLogging ? $0.installed.method : nil }
     }
 
+    package var support: DirtyTrackingSupport { calls.dirtyTrackingSupport }
+
     package var isGone: Bool { state.withLock(\.isAbandoned) }
 
     package var dirtyPageCounts: [UInt64]? { calls.dirtyPageCounts }

@@ -29,8 +29,6 @@ public final class KVMPartition: Partition {
     }
 
     public let name: String
-    /// Whether the host's KVM has `Capability.readOnlyMemory`.
-    private let hasReadOnlyMemory: Bool
     /// Held during a call, also while it waits for processors.
     let state: Monitor<SlotState>
     let table = SlotTable()
@@ -40,16 +38,13 @@ public final class KVMPartition: Partition {
     /// - Parameters:
     ///   - name: for errors and inspection.
     ///   - calls: of the VM. It has no slots where this partition is to have some.
-    ///   - hasReadOnlyMemory: whether the host's KVM has `Capability.readOnlyMemory`.
     ///   - gate: to the VM's processors.
     ///   - dirtyPages: takes what dirty logs had. It is called during a call of the partition, which it must not call
     ///     in turn.
     init(
-        name: String = "KVM", _ calls: any MemorySlotCalls, hasReadOnlyMemory: Bool, gate: ProcessorGate,
-        dirtyPages: any DirtyPageSink
+        name: String = "KVM", _ calls: any MemorySlotCalls, gate: ProcessorGate, dirtyPages: any DirtyPageSink
     ) {
         self.name = name
-        self.hasReadOnlyMemory = hasReadOnlyMemory
         self.calls = calls
         self.dirtyPages = dirtyPages
         self.state = Monitor(SlotState(InstalledSlots(calls, gate, table, dirtyPages)))
@@ -69,7 +64,7 @@ public final class KVMPartition: Partition {
         try perform { (state) throws(SlotStateError) in
             // What only adds memory disturbs nobody.
             guard !change.unmapped.isEmpty else { return try state.begin() }
-            try state.begin(change, try slots(for: change.mapped, isLogging: state.isLogging))
+            try state.begin(change, try state.slots(for: change.mapped))
         }
     }
 
@@ -79,7 +74,7 @@ public final class KVMPartition: Partition {
 
     public func map(_ mappings: [PartitionMapping]) throws(PartitionError) {
         try perform { (state) throws(SlotStateError) in
-            try state.map(mappings, try slots(for: mappings, isLogging: state.isLogging))
+            try state.map(mappings, try state.slots(for: mappings))
         }
     }
 
@@ -100,17 +95,5 @@ public final class KVMPartition: Partition {
         } catch {
             throw PartitionError(error, in: name)
         }
-    }
-
-    private func slots(
-        for mappings: [PartitionMapping], isLogging: Bool
-    ) throws(SlotStateError) -> [MemorySlot] {
-        var slots: [MemorySlot] = []
-        slots.reserveCapacity(mappings.count)
-        for mapping in mappings {
-            guard mapping.isWritable || hasReadOnlyMemory else { throw .noReadOnlyMemory(mapping.range) }
-            slots.append(try MemorySlot(mapping).loggingDirtyPages(isLogging))
-        }
-        return slots
     }
 }

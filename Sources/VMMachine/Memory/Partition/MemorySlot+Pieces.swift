@@ -19,13 +19,17 @@ extension MemorySlot {
         return slot
     }
 
-    /// It and `next` as one slot; nil where `next` does not go on where it ends, with the same flags, or where one slot
-    /// cannot have so many pages.
+    /// Whether `next`, which is above it, goes on where it ends, with the same flags, and one slot can have so many pages.
+    func continues(in next: MemorySlot) -> Bool {
+        // Most often they are apart.
+        range.last.rawValue &+ 1 == next.range.start.rawValue && flags == next.flags
+            && next.hostAddress > hostAddress && next.hostAddress - hostAddress == range.count
+            && range.pageCount + next.range.pageCount <= Self.maximumPageCount
+    }
+
+    /// It and `next` as one slot; nil where it does not continue in that.
     func merged(with next: MemorySlot) -> MemorySlot? {
-        guard range.endExclusive == next.range.start, flags == next.flags,
-            next.hostAddress > hostAddress, next.hostAddress - hostAddress == range.count,
-            range.pageCount + next.range.pageCount <= Self.maximumPageCount
-        else { return nil }
+        guard continues(in: next) else { return nil }
         let both = MemoryRange(uncheckedFrom: range.start, through: next.range.last)
         return MemorySlot(range: both, hostAddress: hostAddress, flags: flags)
     }

@@ -1,8 +1,13 @@
 import KVM
 import VMAddressSpace
+import VMDirtyTracking
 
 /// What a partition asks of the kernel. Each call happens, or throws and has changed nothing.
 protocol MemorySlotCalls: AnyObject, Sendable {
+    /// Whether the VM can have slots that are `readOnly`.
+    var hasReadOnlyMemory: Bool { get }
+    /// How the pages that the guest writes can be logged.
+    var dirtyTrackingSupport: DirtyTrackingSupport { get }
     /// As `VirtualMachine.addMemorySlot(_:)`.
     func addMemorySlot(_ slot: MemorySlot) throws(KVMError) -> MemorySlotID
     /// As `VirtualMachine.removeMemorySlot(_:)`.
@@ -25,6 +30,10 @@ protocol MemorySlotCalls: AnyObject, Sendable {
 }
 
 extension SharedVM: MemorySlotCalls {
+    var hasReadOnlyMemory: Bool { vm.has(.readOnlyMemory) }
+
+    var dirtyTrackingSupport: DirtyTrackingSupport { DirtyTrackingSupport(vm) }
+
     func addMemorySlot(_ slot: MemorySlot) throws(KVMError) -> MemorySlotID {
         try vm.addMemorySlot(slot)
     }

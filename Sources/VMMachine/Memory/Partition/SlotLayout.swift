@@ -78,7 +78,7 @@ extension SlotLayout {
     /// The same memory in as few slots as can be.
     func coalesced() -> SlotLayout {
         // Most often they are few already.
-        guard zip(slots, slots.dropFirst()).contains(where: { $0.merged(with: $1) != nil }) else { return self }
+        guard slots.indices.dropFirst().contains(where: { slots[$0 - 1].continues(in: slots[$0]) }) else { return self }
         var merged: [MemorySlot] = []
         merged.reserveCapacity(slots.count)
         for slot in slots { merged.appendMerging(slot) }

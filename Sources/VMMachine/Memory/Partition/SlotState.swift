@@ -64,6 +64,17 @@ extension SlotState {
         }
     }
 
+    /// The slots for memory that is to be mapped.
+    mutating func slots(for mappings: [PartitionMapping]) throws(SlotStateError) -> [MemorySlot] {
+        var slots: [MemorySlot] = []
+        slots.reserveCapacity(mappings.count)
+        for mapping in mappings {
+            guard mapping.isWritable || installed.hasReadOnlyMemory else { throw .noReadOnlyMemory(mapping.range) }
+            slots.append(try MemorySlot(mapping).loggingDirtyPages(isLogging))
+        }
+        return slots
+    }
+
     mutating func unmap(_ ranges: [MemoryRange]) throws(SlotStateError) {
         let unmapping = try SlotStateError.wrap { () throws(SlotLayoutError) in try planned.unmapping(ranges) }
         if needsQuiesce(unmapping) { installed.quiesce() }

@@ -23,6 +23,11 @@ public enum MemoryBacking: Sendable {
     /// A memfd or a regular file.
     case file(SharedMemoryFile, MemorySharing)
 
+    public var isAnonymous: Bool {
+        if case .anonymous = self { return true }
+        return false
+    }
+
     /// A file nobody else uses yet, mapped shared.
     public static func shared(_ file: consuming MemoryFile) -> MemoryBacking {
         .file(SharedMemoryFile(file), .shared)

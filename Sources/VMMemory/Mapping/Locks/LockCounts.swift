@@ -39,7 +39,7 @@ struct LockCounts: ~Copyable {
     // SAFETY: only `allocate(_:)` makes indices, all below `used`, and nothing else ever stands in a link or in `root`.
     /// By index; the first is the empty subtree. Not an array: its checks cost as much as the work between them.
     private(set) var nodes: UnsafeMutablePointer<Node>
-    private var capacity = 64
+    private var capacity = 8
     /// How many of the nodes have ever been in use.
     private(set) var used = 1
     var root: Index = 0

@@ -25,7 +25,7 @@ public struct MappedPiece: Equatable, Sendable {
     func part(in other: Range<UInt64>) -> MappedPiece {
         var part = self
         part.range = range.clamped(to: other)
-        if backing != .anonymous { part.backingOffset += part.range.lowerBound - range.lowerBound }
+        if !backing.isAnonymous { part.backingOffset += part.range.lowerBound - range.lowerBound }
         return part
     }
 
@@ -41,6 +41,6 @@ public struct MappedPiece: Equatable, Sendable {
             transparentHugePages == next.transparentHugePages
         else { return false }
         let length = range.upperBound - range.lowerBound
-        return backing == .anonymous || backingOffset + length == next.backingOffset
+        return backing.isAnonymous || backingOffset + length == next.backingOffset
     }
 }

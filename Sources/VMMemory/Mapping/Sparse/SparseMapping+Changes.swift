@@ -38,7 +38,7 @@ extension SparseMapping {
                 commits: false)
         }
         let piece = MappedPiece(
-            range: extent.bytes, backing: backing, backingOffset: backing == .anonymous ? 0 : backingOffset,
+            range: extent.bytes, backing: backing, backingOffset: backing.isAnonymous ? 0 : backingOffset,
             protection: protection, transparentHugePages: transparentHugePages)
         try change(extent, .map, waitingUpTo: timeout) { (table) throws(HostMemoryError) in
             let present = table.parts(in: extent.bytes)
