@@ -91,11 +91,13 @@ public final class OutgoingMigration: Sendable {
         let memory = try MigrationError.wrap(MigrationError.regions) { () throws(RegionManagerError) in
             try SourceMemory(machine)
         }
+        // Before anybody hears of it: a guest that cannot be saved is not moved.
+        let model = try model()
         onStage(.setup)
         let link = try SourceLink(self)
         do throws(MigrationError) {
             onStage(.connected)
-            try link.open(try model())
+            try link.open(model)
             onStage(.accepted)
             record.enter(.active, total: memory.pageCount)
             var preCopy = PreCopy(self, memory, link)
