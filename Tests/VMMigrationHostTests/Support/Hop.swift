@@ -18,6 +18,8 @@ struct Hop: Sendable, CustomTestStringConvertible {
     var destination = MachineConfiguration.Restoring(timeout: LiveMachine.timeout)
     /// After how long the destination gives up a source that says nothing; nil for what the source takes.
     var destinationStallTimeout: Duration?
+    /// How long the destination answers a source that asks what has become of its guest.
+    var answerTimeout = Duration.seconds(20)
     let ended = EndedSides()
     var onSource: @Sendable (SourceStage, OutgoingMigration) -> Void = { _, _ in }
     var onDestination: @Sendable (DestinationStage, IncomingMigration) -> Void = { _, _ in }
@@ -103,7 +105,7 @@ struct Hop: Sendable, CustomTestStringConvertible {
         made.set(
             try IncomingMigration(
                 at: uri, stallTimeout: destinationStallTimeout ?? parameters.stallTimeout, backend: parameters.backend,
-                onStage: { [onDestination] in onDestination($0, made.value) }))
+                answerTimeout: answerTimeout, onStage: { [onDestination] in onDestination($0, made.value) }))
         return made
     }
 }

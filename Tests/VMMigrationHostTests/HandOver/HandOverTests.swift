@@ -65,7 +65,7 @@ struct HandOverTests {
 
     @Test(
         "A source that stalls before it has sent everything is given up",
-        arguments: [SourceStage.connected, .accepted, .roundEnd, .stopped, .memorySent])
+        arguments: [SourceStage.accepted, .roundEnd, .stopped, .memorySent])
     func sourceStalls(_ stage: SourceStage) throws {
         let guest = try smallDirtyGuest()
         var hop = Hop()
