@@ -111,6 +111,7 @@ struct LostWordTests {
             while migration.value.progress.failure?.contains("asking") != true, !deadline.hasPassed { usleep(1000) }
             migration.value.cancel()
         }
+        migration.clear()
         #expect(ends.isInDoubt && ends.arrived == nil && ends.progress.status == .failed)
         #expect(guest.machine.resume())
         guest.expectGoodEnd()
