@@ -22,7 +22,8 @@ public struct MigrationParameters: Hashable, Sendable {
     /// How long a peer may say that it is there, and nothing else, before it is given up. A link that takes longer for
     /// 256 KiB, as `maxBandwidth` can make it, is no use.
     public var progressTimeout: Duration
-    /// Where the link is lost as the guest is given away, how long to ask the destination what has become of it.
+    /// Where the link is lost as the guest is given away, how long to ask the destination what has become of it; in
+    /// post-copy it is asked until that is cancelled.
     public var rejoinTimeout: Duration
     /// How long to wait for somebody to listen.
     public var connectTimeout: Duration

@@ -25,11 +25,12 @@ import VMHost
 /// **Never none.** Where the link is lost after 3 was sent, and before 4 was heard, the source cannot tell which it was. It ends
 /// the link for good, connects anew, and asks, with the 128 random bits of the migration in its hello and the feature `question`.
 /// The destination goes on listening until the source has `settled`, or for `IncomingMigration.answerTimeout`. A question ends
-/// the old link here too: what has arrived on it by then is still read, and nothing that comes later is. So there is a verdict,
-/// and the source goes on or lets go by it. Who knows less than all 128 bits gets none; nor is a listener believed that does not
-/// know the migration, as it is another process, which knows nothing of it.
+/// the old link here too: it is read up to where nothing more has arrived, and then no more. So there is a verdict, and the
+/// source goes on or lets go by it. Who knows less than all 128 bits gets none; nor is a listener believed that does not know
+/// the migration, as it is another process. (Whoever can read and change what goes over the network can lie about all of this:
+/// a network that is not trusted wants a tunnel.)
 ///
-/// Where no answer comes for `MigrationParameters.rejoinTimeout`, nobody can know (the two generals' problem): the source keeps
+/// Where no answer comes for `MigrationParameters.rejoinTimeout`, or before it is cancelled in post-copy, nobody can know (the two generals' problem): the source keeps
 /// its machine, standing still, and says so (`MigrationError.inDoubt`). The destination waits for 3 as long as its link is there
 /// and the source may be at work, at most for the time without progress; then it gives the guest up, and says so.
 ///
