@@ -105,6 +105,7 @@ CKVM_REQUEST(GET_DEBUGREGS);
 CKVM_REQUEST(SET_DEBUGREGS);
 CKVM_REQUEST(GET_TSC_KHZ);
 CKVM_REQUEST(SET_TSC_KHZ);
+CKVM_REQUEST(GET_NESTED_STATE);
 CKVM_REQUEST(KVMCLOCK_CTRL);
 CKVM_REQUEST(INTERRUPT);
 CKVM_REQUEST(NMI);
@@ -124,6 +125,23 @@ struct ckvm_stats_descriptor {
 };
 
 _Static_assert(sizeof(struct ckvm_stats_descriptor) == sizeof(struct kvm_stats_desc), "kvm_stats_desc");
+
+/* ---- nested virtualization ---- */
+
+/* The header of kvm_nested_state, whose end is of an unknown length. */
+struct ckvm_nested_header {
+    uint16_t flags;
+    uint16_t format;
+    uint32_t size;
+    /* Of VMX alone. */
+    uint64_t vmxon_pa;
+    uint8_t others[112];
+};
+
+_Static_assert(sizeof(struct ckvm_nested_header) == offsetof(struct kvm_nested_state, data), "kvm_nested_state");
+_Static_assert(offsetof(struct ckvm_nested_header, size) == offsetof(struct kvm_nested_state, size), "size");
+_Static_assert(offsetof(struct ckvm_nested_header, vmxon_pa) == offsetof(struct kvm_nested_state, hdr.vmx.vmxon_pa),
+               "vmxon_pa");
 
 /* ---- kvm_run ---- */
 

@@ -56,7 +56,8 @@ extension ExitStatus {
             case .kvm(.call(_, .permissionDenied, _)), .kvm(.call(_, .notPermitted, _)): .notPermitted
             case .kvm(.call(.createVM, _, _)): .noKVM
             case .state: .badData
-            case .kvm, .memory, .backing, .device, .thread, .alreadyStarted, .hostLacks, .notPaused: .hostFailure
+            case .kvm, .memory, .backing, .device, .thread, .alreadyStarted, .hostLacks, .unsavable, .notPaused:
+                .hostFailure
             case .boot(let error): ExitStatus(error)
             }
     }

@@ -1,4 +1,5 @@
 import SystemPackage
+import VMHost
 
 extension Connection: ByteSink, ByteSource {}
 
@@ -16,11 +17,17 @@ extension TransportError {
 
 extension FrameReader<Connection> {
     /// The next frame that says something.
-    /// - Parameter side: the other one.
-    /// - Throws: `refused` where it says that it has ended the migration.
+    /// - Parameters:
+    ///   - side: the other one.
+    ///   - limit: how long it may say nothing but that it is there.
+    ///   - progress: what counts as progress as well, as it grows.
+    /// - Throws: `refused` where it says that it has ended the migration; `noProgress`.
     mutating func nextWord(
-        _ state: inout StreamState, of side: MigrationID.Side
+        _ state: inout StreamState, of side: MigrationID.Side, within limit: Duration,
+        progress: () -> UInt64 = { 0 }
     ) throws(MigrationError) -> Frame {
+        var began = MonotonicTime.now
+        var reached = progress()
         while true {
             let frame: Frame
             do throws(StreamFailure<TransportError>) {
@@ -29,7 +36,10 @@ extension FrameReader<Connection> {
                 throw MigrationError(error)
             }
             switch frame.type {
-            case .keepalive: continue
+            case .keepalive:
+                let now = progress()
+                if now != reached { (reached, began) = (now, .now) }
+                guard .now - began < limit else { throw .noProgress(by: side, after: limit) }
             case .abort:
                 let abort: Abort = try MigrationError.wrap(MigrationError.stream) { () throws(StreamError) in
                     try frame.message()

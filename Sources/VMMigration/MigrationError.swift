@@ -15,6 +15,8 @@ public enum MigrationError: Error, Sendable {
     case stream(StreamError)
     /// The other side has ended it, and says why.
     case refused(by: MigrationID.Side, String)
+    /// The other side has said for so long that it is there, and nothing else.
+    case noProgress(by: MigrationID.Side, after: Duration)
     /// The guest ended before it was handed over.
     case guestEnded
     case machine(MachineError)
@@ -73,6 +75,8 @@ extension MigrationError: CustomStringConvertible {
         case .transport(let error): "\(error)"
         case .stream(let error): "\(error)"
         case .refused(let side, let reason): "the \(side) ended it: \(reason)"
+        case .noProgress(let side, let time):
+            "the \(side) has said that it is there, and nothing else, for \(time); it hangs, or means no good"
         case .guestEnded: "the guest ended before it was handed over"
         case .machine(let error): "\(error)"
         case .tracking(let error): "\(error)"
@@ -96,8 +100,9 @@ extension MigrationError: CustomStringConvertible {
             "the guest is lost: \(count) pages of its memory were still to come from the source to the destination, and "
                 + "cannot any more: \(reason)"
         case .inDoubt(let error):
-            "the destination was given the guest and has not said that it runs there (\(error)); it may, so it stands still "
-                + "here: end this process if it runs there"
+            "the destination was given the guest and has not said that it runs there (\(error)), nor answered since; it may, so "
+                + "it stands still here: look there, and end this process if it runs; only if the process there has "
+                + "ended may the guest be let go on here"
         }
     }
 }

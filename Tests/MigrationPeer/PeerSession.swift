@@ -11,6 +11,9 @@ struct PeerSession: Sendable {
     let stage: String
     let stallTimeout: Duration
     let guestArguments: [String]
+    /// How long a source asks what has become of its guest, and a destination answers.
+    private let rejoinTimeout = Duration.seconds(3)
+    private let answerTimeout = Duration.seconds(6)
 
     func runSource(_ uri: MigrationURI) throws {
         var configuration = MachineConfiguration(guest: "dirty", arguments: guestArguments)
@@ -23,7 +26,8 @@ struct PeerSession: Sendable {
         // The guest is at work by then.
         usleep(100_000)
         let migration = try OutgoingMigration(
-            machine, to: uri, MigrationParameters(stallTimeout: stallTimeout), onStage: { reach($0.rawValue) })
+            machine, to: uri, MigrationParameters(stallTimeout: stallTimeout, rejoinTimeout: rejoinTimeout),
+            onStage: { reach($0.rawValue) })
         let mover = try HostThread.start(stackSize: 256 << 10) {
             do throws(MigrationError) {
                 try migration.run()
@@ -41,7 +45,9 @@ struct PeerSession: Sendable {
 
     func runDestination(_ uri: MigrationURI) throws {
         let migration = try IncomingMigration(
-            at: uri, stallTimeout: stallTimeout, onStage: { reach($0.rawValue) })
+            at: uri, stallTimeout: stallTimeout, answerTimeout: answerTimeout,
+            onNotice: { Marker.write("notice: \($0)") },
+            onStage: { reach($0.rawValue) })
         Marker.write("listening")
         let machine: Machine
         do throws(MigrationError) {
@@ -55,6 +61,7 @@ struct PeerSession: Sendable {
         Marker.write("has the guest")
         try pumpInput(into: machine)
         Marker.write("ended: \(machine.wait().outcome)")
+        try? migration.waitForMemory()
     }
 
     private func reach(_ name: String) {

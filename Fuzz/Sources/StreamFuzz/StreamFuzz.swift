@@ -26,6 +26,8 @@ struct StreamFuzz {
             (.extra, try SampleStream.extra(memory)),
             (.mainReplies, try SampleStream.replies()),
             (.main, try SampleStream.abort()),
+            (.main, try SampleStream.question()),
+            (.mainReplies, try SampleStream.verdict()),
             // Without the bytes of pages, so that more of what is changed means something.
             (.main, try SampleStream.main(SampleMemory(SampleStream.blocks), isPostCopy: true, isWritten: false)),
             (.extra, try SampleStream.extra(SampleMemory(SampleStream.blocks))),

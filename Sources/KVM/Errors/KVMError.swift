@@ -76,6 +76,7 @@ public enum KVMCall: String, Hashable, Sendable {
     case setDebugRegisters = "KVM_SET_DEBUGREGS"
     case getTSCFrequency = "KVM_GET_TSC_KHZ"
     case setTSCFrequency = "KVM_SET_TSC_KHZ"
+    case getNestedState = "KVM_GET_NESTED_STATE"
     case guestPaused = "KVM_KVMCLOCK_CTRL"
     case interrupt = "KVM_INTERRUPT"
     case nmi = "KVM_NMI"

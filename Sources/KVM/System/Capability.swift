@@ -92,6 +92,9 @@ extension Capability {
     /// Saving debug registers.
     public static let debugRegisters = Capability(rawValue: KVM_CAP_DEBUGREGS)
 
+    /// Telling whether a guest runs guests of its own.
+    public static let nestedState = Capability(rawValue: KVM_CAP_NESTED_STATE)
+
     /// Dirty logs that are cleared by range, and start out with every page dirty (`MANUAL_DIRTY_LOG_PROTECT2`).
     public static let manualDirtyLogProtect = Capability(rawValue: KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2)
     /// A ring of dirty pages for each vCPU. The value is the largest, in bytes.
@@ -148,11 +151,14 @@ extension Capability {
             else: "they are read from guest memory again"),
         Use(
             .tscControl, "KVM_CAP_TSC_CONTROL", "guests from hosts with another TSC frequency",
-            else: "they see it change"),
+            else: "none whose frequency differs by more than 250 ppm"),
         Use(
             .clockControl, "KVM_CAP_KVMCLOCK_CTRL", "telling a restored guest that it was paused",
             else: "its watchdogs may complain"),
         Use(.debugRegisters, "KVM_CAP_DEBUGREGS", "saving debug registers", else: "they are not saved"),
+        Use(
+            .nestedState, "KVM_CAP_NESTED_STATE", "finding guests that run guests, which cannot be saved",
+            else: "found by their control registers alone"),
     ]
 
     private var use: Use? { Self.uses.first { $0.capability == self } }

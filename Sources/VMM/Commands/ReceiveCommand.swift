@@ -17,6 +17,11 @@ struct ReceiveCommand: ParsableCommand {
             With --postcopy there, the guest runs here before its memory has come. Where the link is lost meanwhile, it \
             goes on until it needs a page, and waits for the sending side to connect again.
 
+            It waits until a guest is really on its way: a connection that does not begin as one, or says nothing for 5 s, is \
+            turned away with a line on standard error. A migration that fails after that ends this command. Where the link \
+            is lost at the very moment at which the guest changes hands, it goes on listening for up to 90 s, to tell the \
+            sending side where the guest is.
+
             Exit status: as of 'vmm run'; 65 for a stream that is damaged; 71 where the guest did not arrive, or its \
             memory did not.
             """)
@@ -45,7 +50,8 @@ struct ReceiveCommand: ParsableCommand {
         do throws(TransportError) {
             migration = try IncomingMigration(
                 at: uri, backend: io ?? .auto, allowsPostCopy: !refusesPostCopy,
-                recoverTimeout: recoverTimeout?.duration ?? .seconds(300))
+                recoverTimeout: recoverTimeout?.duration ?? .seconds(300),
+                onNotice: { StandardError.write("vmm: \($0.escapingControlCharacters)") })
         } catch {
             throw Failure(ExitStatus(error), "\(error)")
         }

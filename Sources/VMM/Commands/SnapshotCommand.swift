@@ -24,7 +24,11 @@ struct SnapshotSaveCommand: ParsableCommand {
               vmm snapshot --output base.snapshot --count 3 dirty     base.snapshot and two differential ones
               vmm restore base.snapshot.2
 
-            Exit status: 0 after the last snapshot; as of 'vmm run' where the guest ends.
+            Where a snapshot cannot be written, as on a full disk, no file is left of it, and the guest ends; with \
+            --keep-running it goes on, and later snapshots are tried.
+
+            Exit status: 0 after the last snapshot; as of 'vmm run' where the guest ends; 73 where a snapshot could not be \
+            written.
             """)
 
     @OptionGroup var options: MachineOptions
@@ -42,8 +46,9 @@ struct SnapshotSaveCommand: ParsableCommand {
             console = made
             return made
         }
-        let result = try SnapshotRun(guest, schedule).run()
-        throw ExitCode(RunCommand.status(guest, result.outcome, lost: console?.failedWith).rawValue)
+        let (result, failure) = try SnapshotRun(guest, schedule).run()
+        let status = RunCommand.status(guest, result.outcome, lost: console?.failedWith)
+        throw ExitCode((status == .success ? failure?.status ?? status : status).rawValue)
     }
 }
 
@@ -54,7 +59,7 @@ struct RestoreCommand: ParsableCommand {
             Memory is read from the file as the guest touches it; the file stays as it is, and any number of guests can be \
             restored from it at once. With --output, further snapshots are differential ones, built on it.
 
-            Exit status: as of 'vmm run'; 65 for a file that is damaged.
+            Exit status: as of 'vmm run'; 65 for a file that is damaged; 73 where a snapshot could not be written.
             """)
 
     @Argument(help: ArgumentHelp("What 'vmm snapshot' has written.", valueName: "file"))
@@ -83,13 +88,14 @@ struct RestoreCommand: ParsableCommand {
             throw Failure(ExitStatus(error), "\(file): \(error)")
         }
         let guest = GuestRun(restored, control)
-        let result =
+        let (result, failure): (RunResult, Failure?) =
             if let schedule {
                 try SnapshotRun(guest, schedule, origin: snapshot).run()
             } else {
-                try guest.run { () throws(MachineError) in try restored.run() }
+                (try guest.run { () throws(MachineError) in try restored.run() }, nil)
             }
-        throw ExitCode(RunCommand.status(guest, result.outcome, lost: console.failedWith).rawValue)
+        let status = RunCommand.status(guest, result.outcome, lost: console.failedWith)
+        throw ExitCode((status == .success ? failure?.status ?? status : status).rawValue)
     }
 }
 

@@ -35,6 +35,8 @@ struct MigrationLine {
             if progress.status != .postcopyActive, let failure = progress.failure { parts.append(failure) }
             return parts.joined(separator: ", ") + requests(progress)
         }
+        // The destination is asked what has become of the guest.
+        if let failure = progress.failure { return (parts + [failure]).joined(separator: ", ") }
         if progress.bandwidth > 0 {
             parts.append("\(ByteText.rate(progress.bandwidth))")
             parts.append("dirtied \(ByteText.rate(progress.dirtyPagesRate * Double(progress.pageSize)))")

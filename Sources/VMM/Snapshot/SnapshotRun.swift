@@ -23,7 +23,9 @@ struct SnapshotRun {
     }
 
     /// Runs the guest until the last snapshot is there, or as long as it runs.
-    func run() throws(Failure) -> RunResult {
+    /// - Returns: how it went, and why a snapshot is missing where the guest ran on without it.
+    /// - Throws: why there is none, where the guest was there for it alone.
+    func run() throws(Failure) -> (result: RunResult, failure: Failure?) {
         let ended = EndedRun()
         var failure: Failure?
         try guest.run { () throws(MachineError) in
@@ -31,35 +33,46 @@ struct SnapshotRun {
             let waiter = try ended.wait(for: guest.machine)
             defer { pthread_join(waiter, nil) }
             do throws(Failure) {
-                try takeAll(ended)
+                failure = try takeAll(ended)
                 if !schedule.runsOn { guest.machine.handOver() }
             } catch {
                 failure = error
                 guest.machine.stop()
             }
         }
-        if let failure { throw failure }
+        if let failure, !schedule.runsOn { throw failure }
         guard let result = ended.result else {
             throw Failure(.hostFailure, "the guest has ended, and nobody knows how")
         }
-        return result
+        return (result, failure)
     }
 
-    private func takeAll(_ ended: EndedRun) throws(Failure) {
+    /// - Returns: why one is missing, where the guest is to run on.
+    private func takeAll(_ ended: EndedRun) throws(Failure) -> Failure? {
+        var missing: Failure?
         var due = MonotonicTime.now.advanced(by: schedule.first)
         for number in 0..<schedule.count {
-            guard !ended.wait(until: due) else { return report(missing: number) }
+            guard !ended.wait(until: due) else {
+                report(missing: number)
+                return missing
+            }
             let path = schedule.path(number)
             do throws(MigrationError) {
                 let report = try snapshots.take(path, replacing: schedule.replacing)
                 StandardError.write("vmm: \(Self.summary("\(path)", report))")
             } catch .guestEnded {
-                return report(missing: number)
+                report(missing: number)
+                return missing
             } catch {
-                throw Failure(ExitStatus(error), "no snapshot: \(error)")
+                let failure = Failure(ExitStatus(error), "no snapshot: \(error)")
+                guard schedule.runsOn else { throw failure }
+                // The next one may succeed, and has what was written since the last that did.
+                StandardError.report(failure.message)
+                missing = missing ?? failure
             }
             due = max(due.advanced(by: schedule.interval), .now)
         }
+        return missing
     }
 
     private func report(missing number: Int) {

@@ -20,6 +20,8 @@ public enum MachineError: Error, Sendable {
     case state(StateError)
     /// The host lacks what a saved machine needs, by name.
     case hostLacks([String])
+    /// A vCPU, by its number, has state that cannot be saved.
+    case unsavable(processor: Int, String)
     /// Its state can only be saved and restored while its vCPUs stand still.
     case notPaused
     /// A machine runs once, and this one has been started before.
@@ -43,6 +45,8 @@ extension MachineError: CustomStringConvertible {
         case .state(let error): "\(error)"
         case .hostLacks(let names):
             "this host lacks what the machine was made with: \(names.joined(separator: ", ")); use a host of the same kind"
+        case .unsavable(let processor, let reason):
+            "the guest cannot be saved or moved: \(reason) on vCPU \(processor)"
         case .notPaused: "the machine runs; pause it to save or restore its state"
         case .alreadyStarted: "the machine has been started before; make another"
         case .thread(let errno): "cannot start a thread for a vCPU (errno \(errno)); raise the limit on processes"

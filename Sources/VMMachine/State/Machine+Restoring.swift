@@ -83,22 +83,11 @@ extension Machine {
         let hardware = try MachineHardware(
             configuration, system, processors.map(\.cpuid), try layout.definitions(backings), console: console,
             onInputSpace: onInputSpace)
-        if support.hasTSCControl {
-            for (processor, model) in zip(hardware.processors, processors) where model.tscKilohertz != 0 {
-                try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in
-                    try processor.vcpu.setTSC(like: model)
-                }
-            }
+        for (processor, model) in zip(hardware.processors, processors) {
+            try processor.vcpu.setTSC(like: model, support)
         }
         self.init(configuration, machine.format, hardware, symbols: symbols, console: console, created: created)
         stateExtent.withLock { $0.support = support }
-    }
-}
-
-extension VCPU {
-    /// Gives its time-stamp counter the frequency of another's, where that is not its own.
-    fileprivate borrowing func setTSC(like model: SavedProcessorModel) throws(KVMError) {
-        if try tscKilohertz() != model.tscKilohertz { try setTSCKilohertz(model.tscKilohertz) }
     }
 }
 

@@ -9,9 +9,10 @@ import VMState
 /// Its vCPUs have to stand still: it is paused, or was not started. Threads: any but those of vCPUs, one at a time.
 extension Machine {
     /// What it is made of: all that never changes, and the layout of its memory.
-    /// - Throws: `notPaused`, `kvm`, `memory`.
+    /// - Throws: `notPaused`, `kvm`, `memory`; `unsavable`, where the guest could not be saved now.
     public func saveModel() throws(MachineError) -> MachineState {
         let support = try support()
+        try checkSavable(support)
         let msrs = msrs(support)
         var state = MachineState()
         state.append(SavedMachine(configuration, format))
@@ -31,9 +32,10 @@ extension Machine {
     }
 
     /// What its vCPUs, interrupt controllers, clock and devices have.
-    /// - Throws: `notPaused`, `kvm`.
+    /// - Throws: `notPaused`, `kvm`, `unsavable`.
     public func saveState() throws(MachineError) -> MachineState {
         let support = try support()
+        try checkSavable(support)
         let msrs = msrs(support)
         var state = MachineState()
         // An interrupt goes from devices through controllers to vCPUs, and timers of the kernel do not pause: in this order it is
@@ -71,6 +73,24 @@ extension Machine {
         restoreDevices()
         guard support.hasClockControl else { return }
         for processor in processors { try? processor.vcpu.notifyPaused() }
+    }
+
+    /// Whether it could be saved now, so that nobody begins in vain. A guest that runs guests of its own cannot.
+    /// - Throws: `unsavable`, `notPaused`, `kvm`.
+    public func checkSavable() throws(MachineError) {
+        try checkSavable(try support())
+    }
+
+    private func checkSavable(_ support: StateSupport) throws(MachineError) {
+        for processor in processors {
+            let use = try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in
+                try processor.vcpu.nestedUse(support)
+            }
+            guard let use else { continue }
+            throw .unsavable(
+                processor: processor.index,
+                "it uses nested virtualization, whose state this program does not save (\(use.rawValue))")
+        }
     }
 
     /// - Throws: `notPaused`, `kvm`.

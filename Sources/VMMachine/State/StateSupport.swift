@@ -10,6 +10,7 @@ struct StateSupport: Sendable {
     let hasTSCFrequency: Bool
     let hasTSCControl: Bool
     let hasClockControl: Bool
+    let hasNestedState: Bool
     /// The model-specific registers that hold guest state, on whatever processor.
     let msrs: [UInt32]
 
@@ -26,6 +27,7 @@ struct StateSupport: Sendable {
         hasTSCFrequency = system.has(.tscFrequency)
         hasTSCControl = system.has(.tscControl)
         hasClockControl = system.has(.clockControl)
+        hasNestedState = system.has(.nestedState)
         let listed = try system.savedMSRIndices()
         msrs = listed + Self.unlistedMSRs.filter { !listed.contains($0) }
     }

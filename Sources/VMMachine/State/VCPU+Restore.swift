@@ -18,6 +18,11 @@ struct RestoredVCPU {
     init(_ state: MachineState, _ index: Int, hasLocalAPIC: Bool) throws(StateError) {
         general = try state.part(SavedGeneralRegisters.self, index)
         special = try state.part(SavedSpecialRegisters.self, index)
+        if let use = NestedUse(cr4: special.value.cr4, efer: special.value.efer) {
+            throw StateError(
+                special.record(index),
+                .value(field: use == .vmx ? "cr4" : "efer", "has nested virtualization on, whose state is not here"))
+        }
         xsave = try state.partIfPresent(SavedXSAVE.self, index)
         fpu = xsave == nil ? try state.part(SavedFPU.self, index) : nil
         xcrs = try state.partIfPresent(SavedXCRs.self, index)

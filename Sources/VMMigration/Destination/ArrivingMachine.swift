@@ -12,16 +12,21 @@ struct ArrivingMachine: ~Copyable {
     private let main: DestinationChannel
     private let extra: [DestinationChannel]
     private let migration: IncomingMigration
+    private let decision: HandOverDecision
     /// Where pages may follow the guest.
     private let postCopy: PostCopyArrival?
 
-    /// How long to wait for the word, in one call.
-    private static let patience = Duration.seconds(3600)
+    struct Arrived {
+        let started: Machine
+        /// Where pages follow.
+        let following: PostCopyArrival?
+    }
 
     init(
         _ machine: Machine, _ memory: TargetMemory, _ main: DestinationChannel, _ extra: [DestinationChannel],
-        of migration: IncomingMigration, _ postCopy: PostCopyArrival?
+        of migration: IncomingMigration, _ decision: HandOverDecision, _ postCopy: PostCopyArrival?
     ) {
+        self.decision = decision
         self.migration = migration
         self.machine = machine
         self.memory = memory
@@ -31,7 +36,7 @@ struct ArrivingMachine: ~Copyable {
     }
 
     /// - Returns: the machine, started.
-    func run() throws(MigrationError) -> Machine {
+    func run() throws(MigrationError) -> Arrived {
         memory.beginFilling()
         let others = try ExtraChannels(extra, memory, main.connection)
         let state: MachineState
@@ -54,13 +59,12 @@ struct ArrivingMachine: ~Copyable {
             compareNanoseconds: UInt64(clamping: (compared - arrived).nanoseconds))
         migration.onStage(.restored)
         do throws(MigrationError) {
+            decision.becomeReady()
             try main.reply(ready)
             migration.onStage(.readySent)
             try waitForCommit()
             migration.onStage(.committed)
-            let started = try start()
-            if let following { following.begin(on: main) } else { migration.stopListening() }
-            return started
+            return Arrived(started: try start(), following: following)
         } catch {
             following?.cancel()
             throw error
@@ -133,18 +137,26 @@ struct ArrivingMachine: ~Copyable {
         }
     }
 
-    /// - Throws: where the guest is still the source's. Also where that is gone: nobody but a source that lives can tell that
-    ///   it does not run the guest.
+    /// - Throws: where it has not come, and will not be read any more. Also where the source is gone: nobody but a source that
+    ///   lives can tell that it does not run the guest.
     private func waitForCommit() throws(MigrationError) {
         // It has nothing to say but this, and may take its time.
-        main.connection.stallTimeout = Self.patience
-        _ = try main.nextFrame()
+        main.connection.stallTimeout = migration.progressTimeout
+        do throws(MigrationError) {
+            _ = try main.nextFrame()
+        } catch .transport(.stalled(let uri, let direction, let time)) {
+            // The link is there: it hears of it when it comes to itself.
+            decision.decide(isRunning: false)
+            main.abort("the guest was not given away for \(time)")
+            throw .transport(.stalled(uri, direction, after: time))
+        }
         try migration.enterHandOver()
     }
 
     private func start() throws(MigrationError) -> Machine {
         let began = MonotonicTime.now
         try MigrationError.wrap(MigrationError.machine) { () throws(MachineError) in try machine.start() }
+        decision.decide(isRunning: true)
         migration.onStage(.started)
         // Whether or not the source hears it, the guest runs here.
         try? main.reply(Running(startNanoseconds: UInt64(clamping: (.now - began).nanoseconds)))

@@ -12,12 +12,14 @@ final class DestinationChannel: @unchecked Sendable {
     private var reader: FrameReader<Connection>
     private var writer: FrameWriter<Connection>
     private var state = StreamState(.main)
+    private let progressTimeout: Duration
     private(set) var index = 0
     /// Of all frames that came.
     var digest: UInt64 { reader.digest }
 
-    init(_ connection: Connection) {
+    init(_ connection: Connection, progressTimeout: Duration) {
         self.connection = connection
+        self.progressTimeout = progressTimeout
         reader = FrameReader(connection)
         writer = FrameWriter(connection)
     }
@@ -25,24 +27,22 @@ final class DestinationChannel: @unchecked Sendable {
     /// Whether the source hears answers.
     var isAnswered: Bool { connection.isBidirectional }
 
-    /// Takes the source's hello, and answers it.
-    /// - Parameters:
-    ///   - features: what this side can do beyond the least.
-    ///   - migration: the one whose source it has to be; nil for any.
-    func greet(_ features: [String], of migration: MigrationID? = nil) throws(MigrationError) -> Hello {
+    /// The source's hello, and the version of the protocol that both speak.
+    func readHello() throws(MigrationError) -> (hello: Hello, version: UInt32) {
         let frame = try nextFrame()
-        let (hello, version) = try MigrationError.wrap(MigrationError.stream) { () throws(StreamError) in
+        return try MigrationError.wrap(MigrationError.stream) { () throws(StreamError) in
             try frame.hello(from: .source)
         }
-        guard migration ?? hello.migration == hello.migration,
-            hello.features.contains(PostCopy.recovery) == (migration != nil)
-        else { throw .refused(by: .destination, "the guest of that migration is not here") }
+    }
+
+    /// Answers it.
+    /// - Parameter features: what this side can do beyond the least.
+    func answer(_ hello: Hello, _ version: UInt32, _ features: [String]) throws(MigrationError) {
         index = hello.channel
         if index > 0 { state = StreamState(.extra).following(.hello) ?? state }
         try reply(hello.answer(version: version, program: SourceLink.program, features: features))
         reader.seed = hello.migration.seed(channel: index, from: .source)
         writer.seed = hello.migration.seed(channel: index, from: .destination)
-        return hello
     }
 
     /// The records of a frame that has to come next.
@@ -66,6 +66,14 @@ final class DestinationChannel: @unchecked Sendable {
         try? reply(Abort(reason: reason))
     }
 
+    /// Tells the source why it all came to nothing, unless it knows, or cannot hear it.
+    func explain(_ error: MigrationError) {
+        switch error {
+        case .refused(by: .source, _), .transport: break
+        default: abort("\(error)")
+        }
+    }
+
     /// Pages follow the guest when it runs here.
     func expectPostCopy() {
         state.isPostCopy = true
@@ -74,6 +82,11 @@ final class DestinationChannel: @unchecked Sendable {
     /// After the hellos of a link that takes the place of one that was lost.
     func beginRecovery() {
         state = state.recovering
+    }
+
+    /// After the hellos of a link on which the source asks what has become of the guest.
+    func beginAnswering() {
+        state = state.asking
     }
 
     /// Says which pages have not come, and that these are all.
@@ -118,8 +131,8 @@ final class DestinationChannel: @unchecked Sendable {
     }
 
     /// The next frame that says something.
-    /// - Throws: `refused` where that is an abort.
+    /// - Throws: `refused` where that is an abort; `noProgress`.
     func nextFrame() throws(MigrationError) -> Frame {
-        try reader.nextWord(&state, of: .source)
+        try reader.nextWord(&state, of: .source, within: progressTimeout)
     }
 }

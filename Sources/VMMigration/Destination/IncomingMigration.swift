@@ -11,25 +11,34 @@ import VMState
 /// let result = machine.wait()
 /// ```
 ///
-/// What comes is believed in nothing: see `OutgoingMigration` for who has the guest when.
+/// What comes is believed in nothing: see `HandOverDecision` for who has the guest when.
+///
+/// Where it listens, anybody can connect: who does not say the hello of a source soon is turned away, and it goes on listening.
+/// From that hello on, a migration that fails ends `receive`.
 ///
 /// Threads: `receive` blocks the calling thread, and is called once; the rest any thread may call at any time.
 public final class IncomingMigration: Sendable {
     /// Until nothing is waited for any more.
-    private let listener: Monitor<OpenListener?>
+    let reception: Monitor<Reception?>
     /// Where it listens, with the port that was chosen where 0 was asked for.
     public let uri: MigrationURI
-    private let backend: IOBackend
     /// How long a peer may move no byte, once it has connected, before it is given up.
     let stallTimeout: Duration
-    private let cancellation: Cancellation
+    /// How long it may say that it is there, and nothing else; and how long it may take to give the guest away.
+    let progressTimeout: Duration
+    /// How long a source that has not heard what became of the guest is answered.
+    let answerTimeout: Duration
+    let cancellation: Cancellation
+    let onNotice: @Sendable (String) -> Void
+    /// Whether the source knows that the guest runs here, or is not answered any more; nil where that was never a question.
+    let settling = Monitor<Bool?>(nil)
     let record: ProgressRecord
     let arrived = TransferCounters()
     /// Whether it can no longer be cancelled.
     private let isHandedOver = Monitor(false)
     let onStage: @Sendable (DestinationStage) -> Void
     /// Whether a guest may come before its memory.
-    private let allowsPostCopy: Bool
+    let allowsPostCopy: Bool
     /// How long a source may be away whose pages the guest waits for; nil for ever.
     let recoverTimeout: Duration?
     /// Of the memory that comes while the guest runs.
@@ -40,28 +49,43 @@ public final class IncomingMigration: Sendable {
     ///   - allowsPostCopy: whether a guest may come before its memory, where the host can do that.
     ///   - recoverTimeout: where the link is lost in post-copy, and the guest waits for a page, how long until it is given
     ///     up; nil for never.
+    ///   - progressTimeout: how long a source may say that it is there, and nothing else, and how long it may take to give
+    ///     the guest away.
+    ///   - answerTimeout: where the link is lost as the guest changes hands, how long to go on listening for a source that
+    ///     asks what has become of it. Longer than the source's `stallTimeout` and `rejoinTimeout` together.
+    ///   - onNotice: gets a line, for people, for each connection that is no migration and was turned away, and where a source
+    ///     is being waited for that may ask. In any thread, one at a time.
     public convenience init(
         at uri: MigrationURI, stallTimeout: Duration = .seconds(10), backend: IOBackend = .auto,
-        allowsPostCopy: Bool = true, recoverTimeout: Duration? = .seconds(300)
+        allowsPostCopy: Bool = true, recoverTimeout: Duration? = .seconds(300),
+        progressTimeout: Duration = .seconds(300), answerTimeout: Duration = .seconds(90),
+        onNotice: @escaping @Sendable (String) -> Void = { _ in }
     ) throws(TransportError) {
         try self.init(
             at: uri, stallTimeout: stallTimeout, backend: backend, allowsPostCopy: allowsPostCopy,
-            recoverTimeout: recoverTimeout, onStage: { _ in })
+            recoverTimeout: recoverTimeout, progressTimeout: progressTimeout, answerTimeout: answerTimeout,
+            onNotice: onNotice, onStage: { _ in })
     }
 
     /// - Parameter onStage: called in the thread of `receive`, which goes on when it returns.
     package init(
         at uri: MigrationURI, stallTimeout: Duration = .seconds(10), backend: IOBackend = .auto,
         allowsPostCopy: Bool = true, recoverTimeout: Duration? = .seconds(300),
+        progressTimeout: Duration = .seconds(300), answerTimeout: Duration = .seconds(90),
+        onNotice: @escaping @Sendable (String) -> Void = { _ in },
         onStage: @escaping @Sendable (DestinationStage) -> Void
     ) throws(TransportError) {
         self.onStage = onStage
         let cancellation = try Cancellation()
-        let listener = try Listener(uri, cancellation: cancellation)
+        let listener = try Listener(uri)
         self.uri = listener.uri
-        self.listener = Monitor(OpenListener(listener))
+        reception = Monitor(
+            Reception(
+                listener, backend, stallTimeout: stallTimeout, progressTimeout: progressTimeout, report: onNotice))
         self.cancellation = cancellation
-        self.backend = backend
+        self.progressTimeout = progressTimeout
+        self.answerTimeout = answerTimeout
+        self.onNotice = onNotice
         self.stallTimeout = stallTimeout
         self.allowsPostCopy = allowsPostCopy
         self.recoverTimeout = recoverTimeout
@@ -82,97 +106,13 @@ public final class IncomingMigration: Sendable {
         }
     }
 
-    /// Waits for a source, and receives what it sends.
-    ///
-    /// - Parameters:
-    ///   - connectTimeout: how long to wait for it; nil for ever.
-    ///   - make: makes a machine of a model. What it throws is told to the source.
-    /// - Returns: the machine, started.
-    /// - Throws: `MigrationError`. The guest does not run here, and the machine that was made is gone.
-    public func receive(
-        connectTimeout: Duration? = nil, _ make: (MachineState) throws(MachineError) -> Machine
-    ) throws(MigrationError) -> Machine {
-        do throws(MigrationError) {
-            let main = try accept(until: connectTimeout)
-            return try receive(on: main, make)
-        } catch {
-            stopListening()
-            throw error
-        }
-    }
-
-    private func receive(
-        on main: DestinationChannel, _ make: (MachineState) throws(MachineError) -> Machine
-    ) throws(MigrationError) -> Machine {
-        do throws(MigrationError) {
-            return try arrive(on: main, make)
-        } catch {
-            // What the source has ended, or cannot hear, needs no further word.
-            switch error {
-            case .refused(by: .source, _), .transport: break
-            default: main.abort("\(error)")
-            }
-            throw error
-        }
-    }
-
     /// Nobody comes any more.
     func stopListening() {
-        listener.withLock { $0 = nil }
-    }
-
-    func accept(until timeout: Duration?) throws(MigrationError) -> DestinationChannel {
-        guard let open = listener.withLock(\.self) else { throw .transport(.noFurtherConnection(uri)) }
-        do throws(TransportError) {
-            let connection = try open.listener.accept(
-                deadline: timeout.map { .now + $0 }, backend: backend, cancellation: cancellation)
-            connection.stallTimeout = stallTimeout
-            return DestinationChannel(connection)
-        } catch .cancelled {
-            throw .cancelled
-        } catch {
-            throw .transport(error)
-        }
-    }
-
-    private func arrive(
-        on main: DestinationChannel, _ make: (MachineState) throws(MachineError) -> Machine
-    ) throws(MigrationError) -> Machine {
-        let features = features
-        let hello = try main.greet(features)
-        onStage(.hello)
-        guard hello.channel == 0 else { throw .refused(by: .destination, "the main channel has to come first") }
-        var extra: [DestinationChannel] = []
-        for _ in 1..<hello.channelCount {
-            let channel = try accept(until: stallTimeout)
-            let other = try channel.greet(features)
-            guard other.migration == hello.migration, other.channelCount == hello.channelCount,
-                other.channel == extra.count + 1
-            else { throw .refused(by: .destination, "channel \(other.channel) is not the one that is due") }
-            extra.append(channel)
-        }
-        let model = try main.records(.description)
-        let machine = try MigrationError.wrap(MigrationError.machine) { () throws(MachineError) in try make(model) }
-        let memory = try TargetMemory(machine)
-        let arrival =
-            hello.features.contains(PostCopy.feature) && features.contains(PostCopy.feature)
-            ? try PostCopyArrival(self, machine, memory, hello.migration) : nil
-        try main.reply(.accepted)
-        onStage(.accepted)
-        return try ArrivingMachine(machine, memory, main, extra, of: self, arrival).run()
+        reception.withLock { $0 = nil }
     }
 
     /// What this side can do beyond the least.
-    private var features: [String] {
+    var features: [String] {
         allowsPostCopy && (try? UserFault()) != nil ? [PostCopy.feature] : []
-    }
-}
-
-/// A listener that is closed when nobody accepts from it any more.
-private final class OpenListener: Sendable {
-    let listener: Listener
-
-    init(_ listener: consuming Listener) {
-        self.listener = listener
     }
 }

@@ -19,6 +19,12 @@ public struct MigrationParameters: Hashable, Sendable {
     public var channels: Int
     /// How long a peer may move no byte before it is given up.
     public var stallTimeout: Duration
+    /// How long a peer may say that it is there, and nothing else, before it is given up. A link that takes longer for
+    /// 256 KiB, as `maxBandwidth` can make it, is no use.
+    public var progressTimeout: Duration
+    /// Where the link is lost as the guest is given away, how long to ask the destination what has become of it; in
+    /// post-copy it is asked until that is cancelled.
+    public var rejoinTimeout: Duration
     /// How long to wait for somebody to listen.
     public var connectTimeout: Duration
     /// By which system calls bytes move.
@@ -30,6 +36,7 @@ public struct MigrationParameters: Hashable, Sendable {
         downtimeLimit: Duration = .milliseconds(300), maxBandwidth: UInt64? = nil, autoConverge: Bool = false,
         cpuThrottleInitial: Int = 20, cpuThrottleIncrement: Int = 10, maxCPUThrottle: Int = 99,
         verifiesMemory: Bool = false, channels: Int = 1, stallTimeout: Duration = .seconds(10),
+        progressTimeout: Duration = .seconds(300), rejoinTimeout: Duration = .seconds(60),
         connectTimeout: Duration = .seconds(10), backend: IOBackend = .auto, postCopy: PostCopy = .off
     ) {
         self.downtimeLimit = downtimeLimit
@@ -41,6 +48,8 @@ public struct MigrationParameters: Hashable, Sendable {
         self.verifiesMemory = verifiesMemory
         self.channels = channels
         self.stallTimeout = stallTimeout
+        self.progressTimeout = progressTimeout
+        self.rejoinTimeout = rejoinTimeout
         self.connectTimeout = connectTimeout
         self.backend = backend
         self.postCopy = postCopy

@@ -10,6 +10,8 @@ final class ProgressRecord: Sendable {
         var roundPages: UInt64 = 0
         var roundBegan = PageCounts()
         var isHandedOver = false
+        /// Whether the destination is asked what has become of the guest.
+        var isAsking = false
     }
 
     let state = Monitor(State())
@@ -79,9 +81,10 @@ final class ProgressRecord: Sendable {
     /// - Returns: whether there is still something to cancel.
     func beginCancelling() -> Bool {
         state.withLock { state in
-            // In post-copy there is something to give up only while the link is lost.
+            // While the destination is asked for the guest, the asking can be given up. In post-copy there is something to give up only while the link is lost.
             let isLinkLost = [.postcopyPaused, .postcopyRecover].contains(state.progress.status)
-            guard !state.isHandedOver || isLinkLost, state.progress.status.isUnderWay || state.progress.status == .none
+            guard !state.isHandedOver || isLinkLost || state.isAsking,
+                state.progress.status.isUnderWay || state.progress.status == .none
             else {
                 return false
             }
@@ -97,6 +100,21 @@ final class ProgressRecord: Sendable {
             if state.progress.status == .cancelling { throw .cancelled }
             state.isHandedOver = true
             state.progress.status = .preSwitchover
+        }
+    }
+
+    /// The link was lost, and the destination is asked whether the guest runs there.
+    func beginAsking(_ error: MigrationError) {
+        state.withLock { state in
+            state.isAsking = true
+            state.progress.failure = "\(error); asking the destination whether the guest runs there"
+        }
+    }
+
+    func endAsking() {
+        state.withLock { state in
+            state.isAsking = false
+            state.progress.failure = nil
         }
     }
 

@@ -59,10 +59,15 @@ struct Convergence {
         fruitlessRounds = Double(pending) < Double(found) * Self.progress ? 0 : fruitlessRounds + 1
         guard parameters.autoConverge, fruitlessRounds >= Self.patience else { return .anotherRound }
         fruitlessRounds = 0
-        let more =
-            throttlePercent == 0 ? parameters.cpuThrottleInitial : throttlePercent + parameters.cpuThrottleIncrement
-        throttlePercent = min(more, parameters.maxCPUThrottle)
+        throttlePercent = nextThrottle
         return .throttle(percent: throttlePercent)
+    }
+
+    /// The parameters are anybody's.
+    private var nextThrottle: Int {
+        guard throttlePercent > 0 else { return min(parameters.cpuThrottleInitial, parameters.maxCPUThrottle) }
+        let (more, isTooMuch) = throttlePercent.addingReportingOverflow(parameters.cpuThrottleIncrement)
+        return isTooMuch ? parameters.maxCPUThrottle : min(more, parameters.maxCPUThrottle)
     }
 
     private mutating func measure(_ bytes: UInt64, _ duration: Duration) {

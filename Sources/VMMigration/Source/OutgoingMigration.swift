@@ -17,10 +17,10 @@ import VMState
 /// confirmed that it has everything (`ready`). Whatever fails before, the guest goes on at the source, and the destination ends:
 /// it never runs a guest without that word, also where the source is gone.
 ///
-/// From the word on, the source's machine goes on only where the destination cannot run the guest: it says that it has given up,
-/// or the word did not get out, or its process is known to have ended. Otherwise nobody can know (the two generals' problem),
-/// and the source keeps the guest still and its state: `inDoubt`. A connection that ends proves nothing, as whoever relays it
-/// may have ended it.
+/// From the word on, the source's machine goes on only where the destination cannot run the guest. Where the link is lost in
+/// between, the source connects again and asks (`MigrationParameters.rejoinTimeout`); `HandOverDecision` argues why there are
+/// never two, and when there is none. Without an answer nobody can know (the two generals' problem), and the source keeps the
+/// guest still and its state: `inDoubt`. `cancel()` ends the asking.
 ///
 /// With post-copy (`MigrationParameters.postCopy`) the same holds for the guest, but its memory is on both hosts from the word on,
 /// until `run()` returns: see `PostCopy`. Where the link is lost then, the source connects again until it succeeds, or `cancel()`
@@ -91,11 +91,13 @@ public final class OutgoingMigration: Sendable {
         let memory = try MigrationError.wrap(MigrationError.regions) { () throws(RegionManagerError) in
             try SourceMemory(machine)
         }
+        // Before anybody hears of it: a guest that cannot be saved is not moved.
+        let model = try model()
         onStage(.setup)
         let link = try SourceLink(self)
         do throws(MigrationError) {
             onStage(.connected)
-            try link.open(try model())
+            try link.open(model)
             onStage(.accepted)
             record.enter(.active, total: memory.pageCount)
             var preCopy = PreCopy(self, memory, link)

@@ -17,10 +17,15 @@ final class SourceChannel: @unchecked Sendable {
     var hasOwnReader = false
     private let counters: TransferCounters
     private let limit: BandwidthLimit?
+    private let progressTimeout: Duration
     /// What of `chunks.counts` is in the counters.
     private var counted = PageCounts()
 
-    init(_ connection: Connection, _ index: Int, _ counters: TransferCounters, _ limit: BandwidthLimit?) {
+    init(
+        _ connection: Connection, _ index: Int, _ counters: TransferCounters, _ limit: BandwidthLimit?,
+        progressTimeout: Duration
+    ) {
+        self.progressTimeout = progressTimeout
         self.connection = connection
         self.index = index
         self.counters = counters
@@ -119,9 +124,10 @@ final class SourceChannel: @unchecked Sendable {
     }
 
     /// The next frame that says something.
-    /// - Throws: `refused` where that is an abort.
+    /// - Throws: `refused` where that is an abort; `noProgress`.
     func nextFrame() throws(MigrationError) -> Frame {
-        try reader.nextWord(&replies, of: .destination)
+        // In post-copy, the destination may have nothing to ask for as long as pages go out.
+        try reader.nextWord(&replies, of: .destination, within: progressTimeout) { connection.bytesWritten }
     }
 
     /// Pages follow the guest when it runs at the destination.
@@ -132,6 +138,14 @@ final class SourceChannel: @unchecked Sendable {
     /// After the hellos of a link that takes the place of one that was lost.
     func beginRecovery() {
         replies = replies.recovering
+    }
+
+    /// Whether pages are to follow the guest.
+    var isInPostCopy: Bool { replies.isPostCopy }
+
+    /// After the hellos of a link on which this side asks what has become of the guest.
+    func beginAsking() {
+        replies = replies.asking
     }
 
     func account() throws(MigrationError) {

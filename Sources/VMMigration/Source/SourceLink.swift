@@ -34,11 +34,14 @@ final class SourceLink: Sendable {
         let connection = try Self.connect(uri, parameters, cancellation)
         guard parameters.postCopy == .off || connection.isBidirectional else { throw .oneWay(uri) }
         guard parameters.channels <= 1 || connection.isBidirectional && uri.canBeRejoined else { throw .oneWay(uri) }
-        main = SourceChannel(connection, 0, migration.counters, limit)
+        main = SourceChannel(
+            connection, 0, migration.counters, limit, progressTimeout: migration.parameters.progressTimeout)
         var extra: [SourceChannel] = []
         for index in 1..<max(1, min(parameters.channels, Hello.channelLimit)) {
             extra.append(
-                SourceChannel(try Self.connect(uri, parameters, cancellation), index, migration.counters, limit))
+                SourceChannel(
+                    try Self.connect(uri, parameters, cancellation), index, migration.counters, limit,
+                    progressTimeout: parameters.progressTimeout))
         }
         self.extra = Monitor(extra)
     }

@@ -75,6 +75,28 @@ public struct Listener: ~Copyable, Sendable {
         }
     }
 
+    /// What poll(2) finds readable when somebody connects; nil where there is one connection, and no waiting for it.
+    var descriptor: CInt? {
+        switch source {
+        case .socket(let socket): socket.descriptor
+        case .single: nil
+        }
+    }
+
+    /// Who has connected, not yet as a connection; nil where nobody has.
+    /// - Throws: `.cannotListen`.
+    func acceptWaiting() throws(TransportError) -> Endpoint? {
+        switch source {
+        case .socket(let socket):
+            do throws(TransportError) {
+                return try socket.accept(uri, until: .now, cancellation)
+            } catch .timedOut {
+                return nil
+            }
+        case .single: return nil
+        }
+    }
+
     private static func open(_ path: String, _ uri: MigrationURI) throws(TransportError) -> Endpoint {
         // Nonblocking, so that a pipe without a writer does not stop it here.
         let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)

@@ -7,7 +7,7 @@ import Testing
     @Test(
         "A source that is killed takes its guest along until it has given it away, and leaves it whole from then on",
         arguments: [
-            "connected", "accepted", "roundEnd", "stopped", "memorySent", "stateSent", "ready", "committed",
+            "accepted", "roundEnd", "stopped", "memorySent", "stateSent", "ready", "committed",
         ], MigrationPair.Link.allCases)
     func sourceKilled(_ stage: String, _ link: MigrationPair.Link) throws {
         let pair = try MigrationPair(link, sourceStage: stage)
@@ -24,6 +24,18 @@ import Testing
         let destination = try pair.destination.endGuest()
         #expect(destination.has("ended: powered off"), "\(destination)")
         #expect(isUnbroken(source.guestText + destination.guestText), "\(source.guestText)|\(destination.guestText)")
+    }
+
+    @Test("A source that is killed before it has said hello is no source: the destination goes on listening")
+    func sourceKilledEarly() throws {
+        let pair = try MigrationPair(sourceStage: "connected")
+        try pair.source.waitFor("at connected")
+        pair.source.send(signal: SIGKILL)
+        _ = try pair.source.finish()
+        try pair.destination.waitFor("notice")
+        usleep(50_000)
+        pair.destination.send(signal: SIGKILL)
+        #expect(try !pair.destination.finish().has("no guest"))
     }
 
     @Test(

@@ -146,8 +146,10 @@ private final class FakeDestination {
         thread = try HostThread.start(stackSize: 1 << 20) {
             do throws(MigrationError) { try outgoing.run() } catch { told.failure.withLock { $0 = error } }
         }
-        channel = DestinationChannel(try listener.accept(deadline: .now + .seconds(60)))
-        _ = try channel.greet([PostCopy.feature])
+        channel = DestinationChannel(
+            try listener.accept(deadline: .now + .seconds(60)), progressTimeout: .seconds(300))
+        let (hello, version) = try channel.readHello()
+        try channel.answer(hello, version, [PostCopy.feature])
         _ = try channel.records(.description)
         try channel.reply(.accepted)
         while try channel.nextFrame().type != .end {}
@@ -187,7 +189,7 @@ private final class FakeSource {
         }
         self.all = all
         let connection = try Connection.connect(incoming.uri, deadline: .now + .seconds(60))
-        channel = SourceChannel(connection, 0, TransferCounters(), nil)
+        channel = SourceChannel(connection, 0, TransferCounters(), nil, progressTimeout: .seconds(300))
         try channel.greet(Hello(side: .source, program: "fake", migration: .random(), features: features))
         try channel.send(.description, encoded: model.encoded)
         try channel.expect(.accepted)

@@ -18,6 +18,10 @@ struct Hop: Sendable, CustomTestStringConvertible {
     var destination = MachineConfiguration.Restoring(timeout: LiveMachine.timeout)
     /// After how long the destination gives up a source that says nothing; nil for what the source takes.
     var destinationStallTimeout: Duration?
+    /// How long the destination answers a source that asks what has become of its guest.
+    var answerTimeout = Duration.seconds(20)
+    /// How long it waits for the source to give the guest away.
+    var destinationProgressTimeout = Duration.seconds(300)
     let ended = EndedSides()
     var onSource: @Sendable (SourceStage, OutgoingMigration) -> Void = { _, _ in }
     var onDestination: @Sendable (DestinationStage, IncomingMigration) -> Void = { _, _ in }
@@ -68,7 +72,11 @@ struct Hop: Sendable, CustomTestStringConvertible {
         ended.noteSource()
         // One that nobody has come to would wait for ever.
         if failure != nil { arrival.giveUp() }
-        return arrival.end(Ends(source: failure, progress: outgoing.value.progress))
+        let ends = arrival.end(Ends(source: failure, progress: outgoing.value.progress))
+        // They refer to themselves, and to a machine with all of its address space.
+        outgoing.clear()
+        incoming.clear()
+        return ends
     }
 
     private func makeThroughFile(_ source: LiveMachine) throws -> Ends {
@@ -77,6 +85,7 @@ struct Hop: Sendable, CustomTestStringConvertible {
         let outgoing = try outgoing(source, to: uri)
         let failure = Self.failure { () throws(MigrationError) in try outgoing.value.run() }
         let ends = Ends(source: failure, progress: outgoing.value.progress)
+        outgoing.clear()
         guard failure == nil else { return ends }
         return try Arrival(incoming(at: uri).value, destination, source.console, ended).end(ends)
     }
@@ -103,6 +112,7 @@ struct Hop: Sendable, CustomTestStringConvertible {
         made.set(
             try IncomingMigration(
                 at: uri, stallTimeout: destinationStallTimeout ?? parameters.stallTimeout, backend: parameters.backend,
+                progressTimeout: destinationProgressTimeout, answerTimeout: answerTimeout,
                 onStage: { [onDestination] in onDestination($0, made.value) }))
         return made
     }
@@ -142,6 +152,10 @@ final class Reference<Value: AnyObject & Sendable>: Sendable {
 
     func set(_ value: Value) {
         held.withLock { $0 = value }
+    }
+
+    func clear() {
+        held.withLock { $0 = nil }
     }
 }
 

@@ -35,7 +35,7 @@ struct RecordedStream {
         migration = try hello.message(Hello.self).migration
         parts.append(Part(type: hello.type, payload: Array(hello.payload)))
         reader.seed = migration.seed(channel: 0, from: .source)
-        while state.phase != .done {
+        while state.phase != .settling {
             let frame = try reader.next(&state)
             parts.append(Part(type: frame.type, payload: Array(frame.payload)))
         }
@@ -82,7 +82,7 @@ extension MigrationError {
     }
 }
 
-private struct RecordingEnd: Error {}
+struct RecordingEnd: Error {}
 
 private final class Recording: ByteSource {
     private let bytes: [UInt8]
@@ -99,7 +99,7 @@ private final class Recording: ByteSource {
     }
 }
 
-private final class RecordingSink: ByteSink {
+final class RecordingSink: ByteSink {
     private(set) var bytes: [UInt8] = []
 
     func write(_ pieces: UnsafeBufferPointer<iovec>) throws(RecordingEnd) {

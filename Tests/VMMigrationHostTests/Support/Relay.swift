@@ -31,7 +31,7 @@ final class Relay: Sendable {
         var channel: Int?
         var direction: TransferDirection {
             switch type {
-            case .accepted, .roundDone, .ready, .running: .receiving
+            case .accepted, .roundDone, .ready, .running, .verdict: .receiving
             default: .sending
             }
         }
@@ -41,30 +41,45 @@ final class Relay: Sendable {
         var sockets: [CInt] = []
         var threads: [pthread_t] = []
         var hasStruck = false
+        /// Whether nobody gets through any more.
+        var isCutOff = false
     }
 
     private let fault: Fault
     private let point: Point
-    private let target: String
+    private let target: RelaySocket.Address
     private let listener: CInt
-    let path: String
+    /// Where it listens.
+    let uri: MigrationURI
+    private let cutsOff: Bool
     private let state = Monitor(State())
     private let folder: TemporaryFolder
 
-    /// - Parameter target: the path of the socket that the destination listens at.
-    init(_ fault: Fault, at point: Point, to target: String) throws {
+    /// - Parameters:
+    ///   - target: where the destination listens.
+    ///   - cutsOff: whether nobody gets through any more once it has struck, until it is repaired.
+    init(_ fault: Fault, at point: Point, to target: MigrationURI, cutsOff: Bool = false) throws {
         self.fault = fault
         self.point = point
-        self.target = target
+        self.cutsOff = cutsOff
+        self.target = try RelaySocket.Address(target)
         folder = try TemporaryFolder()
-        path = folder.path("relay")
-        listener = try UnixSocket.listening(at: path)
+        let path = folder.path("relay")
+        switch self.target {
+        case .unix: (listener, uri) = (try RelaySocket.listening(at: path), try MigrationURI("unix:" + path))
+        case .tcp: (listener, uri) = try RelaySocket.listening()
+        }
         let started = try HostThread.start(stackSize: 1 << 20) { [self] in accept() }
         state.withLock { $0.threads.append(started) }
     }
 
     /// Whether it has done what it was there for.
     var hasStruck: Bool { state.withLock(\.hasStruck) }
+
+    /// Lets everybody through again.
+    func repair() {
+        state.withLock { $0.isCutOff = false }
+    }
 
     /// Ends it.
     func end() {
@@ -79,7 +94,7 @@ final class Relay: Sendable {
         for channel in 0... {
             let source = Glibc.accept(listener, nil, nil)
             guard source >= 0 else { return }
-            guard let destination = try? UnixSocket.connected(to: target) else {
+            guard !state.withLock(\.isCutOff), let destination = try? RelaySocket.connected(to: target) else {
                 close(source)
                 continue
             }
@@ -105,21 +120,24 @@ final class Relay: Sendable {
         var buffer = [UInt8](repeating: 0, count: 64 << 10)
         while case let count = read(from, &buffer, buffer.count), count > 0 {
             guard let offset = search?.offset(in: buffer[..<count]) else {
-                guard UnixSocket.writeAll(buffer[..<count], to: to) else { break }
+                guard RelaySocket.writeAll(buffer[..<count], to: to) else { break }
                 continue
             }
             search = nil
-            state.withLock { $0.hasStruck = true }
+            state.withLock {
+                $0.hasStruck = true
+                $0.isCutOff = cutsOff
+            }
             switch fault {
             case .cut:
-                _ = UnixSocket.writeAll(buffer[..<offset], to: to)
+                _ = RelaySocket.writeAll(buffer[..<offset], to: to)
                 return cut()
             case .silence:
-                _ = UnixSocket.writeAll(buffer[..<offset], to: to)
+                _ = RelaySocket.writeAll(buffer[..<offset], to: to)
                 return
             case .flip:
                 buffer[min(offset, count - 1)] ^= 0x10
-                guard UnixSocket.writeAll(buffer[..<count], to: to) else { return }
+                guard RelaySocket.writeAll(buffer[..<count], to: to) else { return }
             }
         }
         shutdown(to, CInt(SHUT_WR))
@@ -181,62 +199,4 @@ private struct PointSearch {
 
     private var type: UInt16 { UInt16(header[4]) | UInt16(header[5]) << 8 }
     private var isWanted: Bool { type == point.type.rawValue && seen == point.number }
-}
-
-/// Sockets in the file system, as the kernel has them.
-enum UnixSocket {
-    struct Failure: Error {
-        let call: String
-        let errno: CInt
-    }
-
-    static func listening(at path: String) throws(Failure) -> CInt {
-        let descriptor = try make()
-        guard withAddress(path, { bind(descriptor, $0, $1) }) == 0, listen(descriptor, 16) == 0 else {
-            throw failure("bind", descriptor)
-        }
-        return descriptor
-    }
-
-    static func connected(to path: String) throws(Failure) -> CInt {
-        let descriptor = try make()
-        guard withAddress(path, { connect(descriptor, $0, $1) }) == 0 else { throw failure("connect", descriptor) }
-        return descriptor
-    }
-
-    static func writeAll(_ bytes: ArraySlice<UInt8>, to descriptor: CInt) -> Bool {
-        var rest = bytes
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL)) }
-            guard count > 0 else { return false }
-            rest = rest.dropFirst(count)
-        }
-        return true
-    }
-
-    private static func make() throws(Failure) -> CInt {
-        let descriptor = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        guard descriptor >= 0 else { throw Failure(call: "socket", errno: errno) }
-        return descriptor
-    }
-
-    private static func failure(_ call: String, _ descriptor: CInt) -> Failure {
-        let failure = Failure(call: call, errno: errno)
-        close(descriptor)
-        return failure
-    }
-
-    private static func withAddress(
-        _ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> CInt
-    ) -> CInt {
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8.prefix($0.count - 1)) }
-        return withUnsafePointer(to: address) { address in
-            // SAFETY: the calls take the address of any family as a sockaddr, and its real size.
-            address.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
-    }
 }

@@ -92,4 +92,15 @@ struct ConvergenceTests {
         }
         #expect(convergence.throttlePercent <= 99)
     }
+
+    @Test("A step of throttling as large as can be reaches the limit", arguments: [Int.max, .max - 1, 1 << 62, .min])
+    func hugeIncrement(_ increment: Int) {
+        let parameters = MigrationParameters(
+            autoConverge: true, cpuThrottleInitial: 20, cpuThrottleIncrement: increment, maxCPUThrottle: 80)
+        let rounds = [Round](repeating: Round(sent: 100, found: 100, pending: 100), count: 8)
+        #expect(
+            steps(parameters, rounds).allSatisfy {
+                if case .throttle(let percent) = $0 { percent <= 80 } else { true }
+            })
+    }
 }

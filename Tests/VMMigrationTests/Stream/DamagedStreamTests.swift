@@ -5,7 +5,7 @@ import VMMigration
 @Suite("Whole streams, and damaged ones")
 struct DamagedStreamTests {
     enum Sample: CaseIterable {
-        case main, postCopy, extra, replies, abort
+        case main, postCopy, extra, replies, question, verdict, abort
 
         func bytes(_ memory: SampleMemory) throws -> [UInt8] {
             switch self {
@@ -13,21 +13,23 @@ struct DamagedStreamTests {
             case .postCopy: try SampleStream.main(memory, isPostCopy: true)
             case .extra: try SampleStream.extra(memory)
             case .replies: try SampleStream.replies()
+            case .question: try SampleStream.question()
+            case .verdict: try SampleStream.verdict()
             case .abort: try SampleStream.abort()
             }
         }
 
         var direction: StreamState.Direction {
             switch self {
-            case .main, .postCopy, .abort: .main
+            case .main, .postCopy, .question, .abort: .main
             case .extra: .extra
-            case .replies: .mainReplies
+            case .replies, .verdict: .mainReplies
             }
         }
     }
 
     /// Those that together have all frames; post-copy begins as a main stream does.
-    private static let damaged: [Sample] = [.postCopy, .extra, .replies, .abort]
+    private static let damaged: [Sample] = [.postCopy, .extra, .replies, .question, .verdict, .abort]
 
     /// What receiving a stream came to.
     private enum Outcome: Equatable {

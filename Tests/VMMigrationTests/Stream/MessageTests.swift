@@ -45,6 +45,8 @@ struct MessageTests {
         #expect(try sent(Running(startNanoseconds: 7)) == Running(startNanoseconds: 7))
         #expect(try sent(Received(digest: 9)) == Received(digest: 9))
         #expect(try sent(Abort(reason: "no memory")) == Abort(reason: "no memory"))
+        let verdict = Verdict(.random(), isRunning: true)
+        #expect(try sent(verdict) == verdict)
         let request = PageRequest(PageRun(block: 1, pages: 2..<3))
         #expect(try sent(request) == request)
     }

@@ -24,7 +24,7 @@ struct StreamStateTests {
             (.rounds, .memory, .round), (.round, .memory, .round),
             (.rounds, .roundEnd, .rounds), (.round, .roundEnd, .rounds),
             (.rounds, .missing, .rounds), (.rounds, .state, .end), (.end, .end, .commit),
-            (.commit, .commit, isPostCopy ? .postCopy : .done),
+            (.commit, .commit, isPostCopy ? .postCopy : .settling), (.settling, .settled, .done),
             (.postCopy, .memory, .postCopy), (.postCopy, .complete, .done),
         ]
         let extra: [Row] = [
@@ -35,7 +35,7 @@ struct StreamStateTests {
             (.hello, .hello, .accepted), (.accepted, .accepted, .rounds), (.rounds, .roundDone, .rounds),
             (.rounds, .ready, .running), (.running, .running, isPostCopy ? .postCopy : .done),
             (.postCopy, .pageRequest, .postCopy), (.postCopy, .missing, .postCopy), (.postCopy, .received, .done),
-            (.postCopy, .released, .done),
+            (.postCopy, .released, .done), (.verdict, .verdict, .done),
         ]
         let extraReplies: [Row] = [
             (.hello, .hello, .rounds), (.rounds, .roundDone, .rounds), (.rounds, .received, .done),
@@ -58,7 +58,7 @@ struct StreamStateTests {
                 switch (type, state.phase) {
                 case (.keepalive, .done): nil
                 case (.keepalive, let phase): phase
-                case (.abort, .postCopy), (.abort, .done): nil
+                case (.abort, .postCopy), (.abort, .settling), (.abort, .done): nil
                 case (.abort, _): .done
                 default: steps[Step(direction: state.direction, phase: state.phase, type: type)]
                 }

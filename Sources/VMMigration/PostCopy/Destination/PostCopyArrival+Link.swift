@@ -79,14 +79,18 @@ extension PostCopyArrival {
     private func accept(for time: Duration, after loss: MigrationError? = nil) throws(MigrationError)
         -> DestinationChannel?
     {
-        let channel: DestinationChannel
-        do throws(MigrationError) {
-            channel = try migration.accept(until: time)
-        } catch .transport(.timedOut) {
+        guard let visitor = try migration.visitor(until: .now.advanced(by: time)) else { return nil }
+        let channel = visitor.channel
+        guard visitor.hello.migration == decision.migration, visitor.isReturning || visitor.isAsking else {
+            migration.dismiss(visitor, "nothing is known here of the guest of that migration")
             return nil
         }
         do throws(MigrationError) {
-            _ = try channel.greet([PostCopy.feature, PostCopy.recovery], of: id)
+            if visitor.isAsking {
+                try visitor.tell(decision.verdict)
+                return nil
+            }
+            try visitor.answer([PostCopy.feature, PostCopy.recovery])
             channel.beginRecovery()
             if loss != nil { migration.record.enter(.postcopyRecover) }
             try channel.sendMissing(received)
@@ -94,7 +98,6 @@ extension PostCopyArrival {
             attach(channel)
             return channel
         } catch {
-            if case .refused(by: .destination, let reason) = error { channel.abort(reason) }
             channel.connection.shutDown()
             if let loss { migration.record.pausePostCopy(loss, attempt: error) }
             return nil

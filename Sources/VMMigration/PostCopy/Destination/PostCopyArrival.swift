@@ -10,7 +10,7 @@ import VMMachine
 /// its processors wait, and a source that comes back sends what is missing by then.
 final class PostCopyArrival: Sendable {
     let migration: IncomingMigration
-    let id: MigrationID
+    let decision: HandOverDecision
     let machine: Machine
     let memory: FaultedMemory
     let awaited = AwaitedPages()
@@ -27,10 +27,10 @@ final class PostCopyArrival: Sendable {
 
     /// - Throws: `userFault`, where the host cannot do it with the machine's memory.
     init(
-        _ migration: IncomingMigration, _ machine: Machine, _ target: TargetMemory, _ id: MigrationID
+        _ migration: IncomingMigration, _ machine: Machine, _ target: TargetMemory, _ decision: HandOverDecision
     ) throws(MigrationError) {
         self.migration = migration
-        self.id = id
+        self.decision = decision
         self.machine = machine
         memory = try FaultedMemory(machine, target)
         try memory.probe()

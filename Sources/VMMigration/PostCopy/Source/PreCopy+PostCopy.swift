@@ -59,6 +59,9 @@ extension PreCopy {
             let missing = try findMissing(switchOver)
             pending = PendingPages(missing, of: memory.blocks)
             if let error = try switchOver.handOver(without: missing, known) { pending.fail(error) }
+        } catch .inDoubt(let error) {
+            migration.machine.leavePaused()
+            throw .inDoubt(error)
         } catch {
             migration.machine.resumeAfterCopy()
             throw error

@@ -15,7 +15,9 @@ extension SourceLink {
     /// - Returns: a channel on which the destination is about to say what it lacks.
     /// - Throws: `refused`, where somebody else listens there.
     func reconnect() throws(MigrationError) -> SourceChannel {
-        let channel = SourceChannel(try Self.connect(uri, parameters, cancellation), 0, counters, nil)
+        let channel = SourceChannel(
+            try Self.connect(uri, parameters, cancellation), 0, counters, nil,
+            progressTimeout: parameters.progressTimeout)
         let hello = Hello(
             side: .source, program: Self.program, migration: id, features: [PostCopy.feature, PostCopy.recovery])
         let answer = try channel.greet(hello)

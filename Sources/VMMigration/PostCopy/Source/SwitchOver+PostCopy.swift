@@ -4,12 +4,12 @@ import VMState
 
 /// The switch-over of post-copy: only the state is sent while the guest stands still, and which pages it lacks.
 extension SwitchOver {
-    /// Gives the guest away. When this returns, it runs at the destination, or may.
+    /// Gives the guest away. When this returns, it runs at the destination.
     /// - Parameters:
     ///   - missing: the pages that the destination is to get afterwards.
     ///   - known: those of them that it was told of.
-    /// - Returns: why nobody has heard that it runs there; nil where it does.
-    /// - Throws: the source has the guest then.
+    /// - Returns: why the link was lost meanwhile; nil where it was not.
+    /// - Throws: the source has the guest then; but for `inDoubt`.
     func handOver(without missing: PageSet, _ known: PageSet) throws(MigrationError) -> MigrationError? {
         let state = try stage(.saveState) { () throws(MigrationError) in
             try MigrationError.wrap(MigrationError.machine) { () throws(MachineError) in
@@ -27,19 +27,11 @@ extension SwitchOver {
         migration.onStage(.ready)
         try migration.record.enterHandOver()
         main.expectsPostCopy()
-        let doubt = try stage(.handOver) { () throws(MigrationError) in
-            do throws(MigrationError) {
-                try commit()
-                return MigrationError?.none
-            } catch .inDoubt(let error) {
-                // The guest must not go on here. Where the destination is reached again, it does run there.
-                return error
-            }
-        }
+        let loss = try stage(.handOver) { () throws(MigrationError) in try commit() }
         migration.machine.handOver()
         migration.record.beginPostCopy(
             pages: missing.count, downtime: .now - began, stages: stages,
             bytes: migration.counters.value.bytes - bytesBefore)
-        return doubt
+        return loss
     }
 }

@@ -88,8 +88,9 @@ public final class MachineSnapshots: Sendable {
     ///   - path: where it is to be.
     ///   - isFull: whether it is to be a full one in any case.
     ///   - replacing: whether a file that is there may be replaced.
-    /// - Throws: `MigrationError`: `snapshot`, `tracking`, `regions`, `machine`, `guestEnded`. No file is left then, the guest
-    ///   runs, and nothing that was written is forgotten.
+    /// - Throws: `MigrationError`: `snapshot`, `tracking`, `regions`, `machine`, `guestEnded`. The guest runs then, and nothing
+    ///   that was written is forgotten. No file is left, but for a `SnapshotError` of `synchronizeFolder`: the file is whole and
+    ///   under its name then, and only that it is there may not survive a loss of power; it is not built upon.
     @discardableResult
     public func take(
         _ path: FilePath, isFull: Bool = false, replacing: Bool = false
@@ -99,6 +100,7 @@ public final class MachineSnapshots: Sendable {
             let memory = try MigrationError.wrap(MigrationError.regions) { () throws(RegionManagerError) in
                 try SourceMemory(machine)
             }
+            try checkSavable()
             let hidden = memory.hiddenDirtyPages
             // What was written before tracking began, nobody knows; and what has been hidden since, no harvest has.
             let parent = isFull || !state.isTracking || !hidden.isEmpty ? nil : state.parent
@@ -111,5 +113,11 @@ public final class MachineSnapshots: Sendable {
             memory.clearDirtyPages(hidden)
             return report
         }
+    }
+    private func checkSavable() throws(MigrationError) {
+        machine.pauseForCopy()
+        defer { machine.resumeAfterCopy() }
+        if machine.hasEnded { throw .guestEnded }
+        try MigrationError.wrap(MigrationError.machine) { () throws(MachineError) in try machine.checkSavable() }
     }
 }

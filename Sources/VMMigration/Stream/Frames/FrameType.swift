@@ -23,6 +23,8 @@ public enum FrameType: UInt16, Hashable, Sendable, CaseIterable {
     case commit = 21
     /// Post-copy has sent all pages.
     case complete = 22
+    /// The source knows what has become of the guest, and asks no more.
+    case settled = 23
 
     // Of the destination.
     /// It has a machine as described.
@@ -37,16 +39,19 @@ public enum FrameType: UInt16, Hashable, Sendable, CaseIterable {
     case received = 37
     /// It needs no more pages, as the guest has ended there.
     case released = 38
+    /// Whether the machine runs at the destination, to a source that asks.
+    case verdict = 39
 
     /// In bytes. A longer frame is refused before anything is set aside for it.
     public var largestPayload: Int {
         switch self {
-        case .keepalive, .accepted, .commit, .released: 0
+        case .keepalive, .accepted, .commit, .released, .settled: 0
         case .missing: MissingPages.largestPayload
         case .memory: MemoryChunk.largestPayload
         case .description: 1 << 20
         case .state: 16 << 20
-        case .hello, .abort, .roundEnd, .end, .complete, .roundDone, .ready, .running, .pageRequest, .received:
+        case .hello, .abort, .roundEnd, .end, .complete, .roundDone, .ready, .running, .pageRequest, .received,
+            .verdict:
             64 << 10
         }
     }
@@ -74,6 +79,8 @@ extension FrameType: CustomStringConvertible {
         case .received: "received"
         case .missing: "missing pages"
         case .released: "released"
+        case .settled: "settled"
+        case .verdict: "verdict"
         }
     }
 }

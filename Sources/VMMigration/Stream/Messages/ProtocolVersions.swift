@@ -1,7 +1,7 @@
 /// Versions of the protocol that a program speaks.
 public struct ProtocolVersions: Hashable, Sendable, CustomStringConvertible {
     /// Those of this program.
-    public static let own = ProtocolVersions(1...1)
+    public static let own = ProtocolVersions(2...2)
 
     public let range: ClosedRange<UInt32>
 

@@ -28,6 +28,10 @@ public struct StreamState: Hashable, Sendable {
         case running
         /// The machine runs at the destination, which lacks pages.
         case postCopy
+        /// The source has given the machine away, or asks whether it has; it is to say that it knows.
+        case settling
+        /// The destination is to say whether it has the machine.
+        case verdict
         /// Nothing can come any more.
         case done
     }
@@ -56,6 +60,12 @@ public struct StreamState: Hashable, Sendable {
     /// After the hellos of a link that takes the place of one that was lost in post-copy.
     public var recovering: StreamState { StreamState(direction, .postCopy, isPostCopy: true) }
 
+    /// After the hellos of a link on which the source asks whether the machine runs at the destination.
+    public var asking: StreamState {
+        let isSource = direction == .main || direction == .extra
+        return StreamState(direction, isSource ? .settling : .verdict, isPostCopy: false)
+    }
+
     private func phase(after type: FrameType) -> Phase? {
         switch type {
         case .keepalive: phase == .done ? nil : phase
@@ -71,7 +81,12 @@ public struct StreamState: Hashable, Sendable {
     }
 
     /// Until the machine may run at the destination, either side can leave it with the source.
-    private var canAbort: Bool { phase != .postCopy && phase != .done }
+    private var canAbort: Bool {
+        switch phase {
+        case .postCopy, .settling, .done: false
+        default: true
+        }
+    }
 
     private func mainPhase(after type: FrameType) -> Phase? {
         switch (phase, type) {
@@ -82,7 +97,8 @@ public struct StreamState: Hashable, Sendable {
         case (.rounds, .missing): .rounds
         case (.rounds, .state): .end
         case (.end, .end): .commit
-        case (.commit, .commit): isPostCopy ? .postCopy : .done
+        case (.commit, .commit): isPostCopy ? .postCopy : .settling
+        case (.settling, .settled): .done
         case (.postCopy, .memory): .postCopy
         case (.postCopy, .complete): .done
         default: nil
@@ -108,6 +124,7 @@ public struct StreamState: Hashable, Sendable {
         case (.running, .running): isPostCopy ? .postCopy : .done
         case (.postCopy, .pageRequest), (.postCopy, .missing): .postCopy
         case (.postCopy, .received), (.postCopy, .released): .done
+        case (.verdict, .verdict): .done
         default: nil
         }
     }
@@ -135,6 +152,8 @@ extension StreamState: CustomStringConvertible {
         case .commit: "before the commit"
         case .running: "before the machine runs"
         case .postCopy: "in post-copy"
+        case .settling: "after the commit"
+        case .verdict: "before the verdict"
         case .done: "after the last frame"
         }
     }

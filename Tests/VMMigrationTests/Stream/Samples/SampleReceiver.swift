@@ -20,6 +20,7 @@ struct SampleReceiver {
                     direction == .main || direction == .extra ? .source : .destination
                 let (hello, _) = try frame.hello(from: side)
                 reader.seed = hello.migration.seed(channel: hello.channel, from: hello.side)
+                if hello.features.contains(SampleStream.asking) { state = state.asking }
             case .end:
                 let end: End = try frame.message()
                 if checksDigests { try frame.check(end.digests, against: [frame.precedingDigest]) }
@@ -45,9 +46,10 @@ struct SampleReceiver {
         case .running: _ = try frame.message(Running.self)
         case .pageRequest: _ = try frame.message(PageRequest.self).run(in: memory.blocks)
         case .received: _ = try frame.message(Received.self)
+        case .verdict: _ = try frame.message(Verdict.self)
         case .abort: _ = try frame.message(Abort.self)
         case .missing: _ = try MissingPages(frame, of: memory.blocks)
-        case .hello, .end, .complete, .accepted, .commit, .keepalive, .released: break
+        case .hello, .end, .complete, .accepted, .commit, .keepalive, .released, .settled: break
         }
     }
 }

@@ -48,6 +48,8 @@ enum SampleStream {
             try chunks.append(memory, PageRun(block: 1, pages: 0..<2), to: &writer)
             try chunks.flush(to: &writer)
             try writer.send(Complete(digest: writer.digest, sent: chunks.counts))
+        } else {
+            try writer.send(.settled)
         }
         return sink.bytes
     }
@@ -81,6 +83,27 @@ enum SampleStream {
         return sink.bytes
     }
 
+    /// What a source sends that asks what has become of its guest.
+    static func question() throws -> [UInt8] {
+        let sink = ByteRecorder()
+        var writer = FrameWriter(sink)
+        try greet(&writer, channelCount: 1, features: [asking])
+        try writer.send(.settled)
+        return sink.bytes
+    }
+
+    /// What a destination answers.
+    static func verdict() throws -> [UInt8] {
+        let sink = ByteRecorder()
+        var writer = FrameWriter(sink)
+        let migration = try greet(&writer, .destination, channelCount: 1, features: [asking])
+        try writer.send(Verdict(migration, isRunning: true))
+        return sink.bytes
+    }
+
+    /// The feature of a hello that asks.
+    static let asking = "question"
+
     /// What a side sends to give up.
     static func abort() throws -> [UInt8] {
         let sink = ByteRecorder()
@@ -90,15 +113,17 @@ enum SampleStream {
         return sink.bytes
     }
 
+    @discardableResult
     private static func greet(
         _ writer: inout FrameWriter<ByteRecorder>, _ side: MigrationID.Side = .source, channel: Int = 0,
-        channelCount: Int
-    ) throws {
+        channelCount: Int, features: [String] = ["post-copy", "channels"]
+    ) throws -> MigrationID {
         let hello = Hello(
             side: side, program: "sample", migration: .random(), channel: channel, channelCount: channelCount,
-            features: ["post-copy", "channels"])
+            features: features)
         try writer.send(hello)
         writer.seed = hello.migration.seed(channel: channel, from: side)
+        return hello.migration
     }
 }
 

@@ -53,19 +53,22 @@ struct HandOverTests {
         let guest = try smallDirtyGuest()
         var hop = Hop(transport: transport)
         hop.parameters.stallTimeout = .seconds(1)
+        hop.parameters.rejoinTimeout = .seconds(2)
         hop.destinationStallTimeout = .seconds(20)
         hop.onDestination = { [ended = hop.ended] reached, _ in if reached == stage { ended.waitForSource() } }
         let ends = try hop.make(guest)
         switch stage {
         case .hello, .accepted, .round, .restored: #expect(ends.source != nil && ends.arrived == nil && !ends.isInDoubt)
-        case .readySent, .committed, .started: #expect(ends.isInDoubt && ends.arrived != nil)
+        case .readySent, .committed: #expect(ends.isInDoubt && ends.arrived != nil)
+        // It is decided by then, which the source hears when it asks.
+        case .started: #expect(ends.source == nil && ends.arrived != nil)
         }
         ends.owner(guest).expectGoodEnd("\(stage), \(String(describing: ends.source))")
     }
 
     @Test(
         "A source that stalls before it has sent everything is given up",
-        arguments: [SourceStage.connected, .accepted, .roundEnd, .stopped, .memorySent])
+        arguments: [SourceStage.accepted, .roundEnd, .stopped, .memorySent])
     func sourceStalls(_ stage: SourceStage) throws {
         let guest = try smallDirtyGuest()
         var hop = Hop()
@@ -86,5 +89,24 @@ struct HandOverTests {
         let ends = try hop.make(guest)
         #expect(ends.source == nil)
         ends.owner(guest).expectGoodEnd("\(stage), \(String(describing: ends.source))")
+    }
+
+    @Test(
+        "A source that takes too long to give the guest away hears that it is too late, and keeps it",
+        arguments: [Hop.Transport.unix, .tcp, .pair])
+    func tooLate(_ transport: Hop.Transport) throws {
+        let guest = try smallDirtyGuest()
+        var hop = Hop(transport: transport)
+        hop.destinationProgressTimeout = .milliseconds(300)
+        hop.answerTimeout = .seconds(2)
+        hop.onSource = { reached, _ in if reached == .ready { usleep(1_000_000) } }
+        let ends = try hop.make(guest)
+        guard case .refused(by: .destination, let reason) = ends.source else {
+            Issue.record("\(String(describing: ends.source))")
+            return
+        }
+        #expect(reason.contains("was not given away") || reason.contains("does not have it"))
+        #expect(ends.arrived == nil && ends.destination != nil)
+        ends.owner(guest).expectGoodEnd("\(transport)")
     }
 }

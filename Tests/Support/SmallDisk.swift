@@ -1,12 +1,11 @@
 import Glibc
-import TestSupport
 
 /// A file system that is soon full.
-final class SmallDisk {
-    let folder: TemporaryFolder
+public final class SmallDisk {
+    public let folder: TemporaryFolder
 
     /// Nil where this process may not mount one.
-    init?(bytes: Int) throws {
+    public init?(bytes: Int) throws {
         folder = try TemporaryFolder()
         guard mount("tmpfs", folder.path, "tmpfs", 0, "size=\(bytes)") == 0 else { return nil }
     }
@@ -14,5 +13,5 @@ final class SmallDisk {
     deinit { umount2(folder.path, Int32(MNT_DETACH)) }
 
     /// Whether this process may have one.
-    static let isUsable = (try? SmallDisk(bytes: 1 << 20)) ?? nil != nil
+    public static let isUsable = (try? SmallDisk(bytes: 1 << 20)) ?? nil != nil
 }
