@@ -20,7 +20,7 @@ public struct Verdict: StreamMessage {
         self.init(MigrationID([UInt8](repeating: 0, count: MigrationID.byteCount)), isRunning: false)
     }
 
-    public mutating func exchange(with archive: inout some StateArchive) throws(StateError) {
+    public mutating func exchange(with archive: inout StateArchive) throws(StateError) {
         var bytes = migration.bytes
         try archive.bytes("migration", &bytes, count: MigrationID.byteCount...MigrationID.byteCount)
         migration = MigrationID(bytes)
