@@ -5,7 +5,7 @@ import VMHost
 
 @testable import VMMigration
 
-@Suite("Peers that only say that they are there", .timeLimit(.minutes(1))) struct KeepaliveTests {
+@Suite("Peers that only say that they are there", .timeLimit(.minutes(10))) struct KeepaliveTests {
     /// What somebody hears whose peer says for a while that it is there, and then something.
     /// - Parameters:
     ///   - count: of keepalives, 20 ms apart.

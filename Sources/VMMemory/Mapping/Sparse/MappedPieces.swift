@@ -30,10 +30,6 @@ struct MappedPieces {
 
     /// Puts `pieces`, which are sorted and within `range`, in place of all that is in it.
     mutating func replace(_ range: Range<UInt64>, with pieces: [MappedPiece]) {
-        guard !all.isEmpty else {
-            all = pieces
-            return
-        }
         let indices = indices(overlapping: range)
         var changed = pieces
         if let first = all[indices].first, first.range.lowerBound < range.lowerBound {
