@@ -137,4 +137,15 @@ struct RoundTripTests {
         }
         guest.expectGoodEnd()
     }
+    @Test("As many channels as there can be are opened, and carry a guest", arguments: [Hop.Transport.unix, .tcp])
+    func manyChannels(_ transport: Hop.Transport) throws {
+        var guest = try LiveMachine("dirty", ["--set", "4M", "--rate", "40M", "--pattern", "random"])
+        #expect(guest.waitForLines(1))
+        var hop = Hop(transport: transport)
+        hop.parameters.channels = 64
+        let ends = try hop.make(guest)
+        #expect(ends.source == nil && ends.destination == nil, "\(String(describing: ends))")
+        guest = ends.owner(guest)
+        guest.expectGoodEnd()
+    }
 }

@@ -7,20 +7,30 @@ import VMRegions
 /// Memory that nobody has touched, and in which pages are put as wholes by userfaultfd(2): the kernel does not fill them with
 /// zeros first, and takes no fault for them.
 ///
-/// Until this object goes, whoever touches a page that is not there sleeps: only `place` may.
+/// Until `end()`, or this object goes, whoever touches a page that is not there sleeps: only `place` may.
 ///
 /// Threads: any, several at once.
 final class FreshMemory: Sendable {
     private let userFault: UserFault
+    private let ranges: [Range<UInt>]
     private let isIncluded: [Bool]
 
     /// - Returns: nil where the host does not let the process do it, and where it would give the guest small pages that could
     ///   have large ones.
     init?(_ contents: [BackingContents]) {
         guard !Self.hasLargePages, let userFault = try? UserFault(.program) else { return nil }
-        isIncluded = contents.map { Self.register($0, userFault) }
-        self.userFault = userFault
+        let isIncluded = contents.map { Self.register($0, userFault) }
         guard isIncluded.contains(true) else { return nil }
+        ranges = zip(contents, isIncluded).flatMap { contents, isIncluded in
+            isIncluded ? contents.extents.map(\.hostRange) : []
+        }
+        self.isIncluded = isIncluded
+        self.userFault = userFault
+    }
+
+    /// From now on it is as other memory. Nobody may be putting pages in place.
+    func end() {
+        for range in ranges { userFault.unregister(range) }
     }
 
     func includes(block: Int) -> Bool { isIncluded[block] }

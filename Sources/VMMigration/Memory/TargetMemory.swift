@@ -14,8 +14,15 @@ final class TargetMemory: Sendable {
     /// Which pages have come.
     let received: ReceivedPages
     let contents: [BackingContents]
-    /// The memory as nobody has touched it yet, while it is filled for the first time.
-    private let fresh = Monitor<FreshMemory?>(nil)
+    private let filling = Monitor(Filling())
+
+    /// The memory as nobody has touched it yet.
+    private struct Filling {
+        /// While it is filled for the first time.
+        var memory: FreshMemory?
+        /// Threads that are putting pages into it.
+        var users = 0
+    }
 
     init(_ machine: Machine) throws(MigrationError) {
         contents = try MigrationError.wrap(MigrationError.regions) { () throws(RegionManagerError) in
@@ -37,17 +44,28 @@ final class TargetMemory: Sendable {
 
     /// Most pages that come from now on are the first at their places. Until `endFilling()` nobody else touches any.
     func beginFilling() {
-        fresh.withLock { $0 = FreshMemory(contents) }
+        filling.withLock { $0.memory = FreshMemory(contents) }
     }
 
-    /// Most pages have come. Any thread may say so, while others still put pages in place.
+    /// Most pages have come. Any thread may say so, while others still put pages in place. When it returns, whoever touches
+    /// memory finds it as other memory is.
     func endFilling() {
-        fresh.withLock { $0 = nil }
+        let memory = filling.withLock { filling in
+            defer { filling.memory = nil }
+            return filling.memory
+        }
+        // Whoever has begun touches what is there, and would wait for ever if it went meanwhile.
+        filling.wait { $0.users == 0 ? () : nil }
+        memory?.end()
     }
 
     /// Puts the pages of a chunk in place.
     func place(_ chunk: MemoryChunk) throws(MigrationError) {
-        let fresh = fresh.withLock(\.self)
+        let fresh = filling.withLock { filling in
+            if filling.memory != nil { filling.users += 1 }
+            return filling.memory
+        }
+        defer { if fresh != nil { filling.change { $0.users -= 1 } } }
         try chunk.forEachRun { (run, bytes) throws(MigrationError) in
             if let fresh, fresh.includes(block: run.block) {
                 if bytes != nil || received.containsAny(of: run) { try fill(run, bytes, fresh) }

@@ -12,7 +12,9 @@ final class SourceLink: Sendable {
     private let limit: BandwidthLimit?
     let id = MigrationID.random()
     let main: SourceChannel
-    private let extra: Monitor<[SourceChannel]>
+    /// How many channels there are once it is open.
+    private let channelCount: Int
+    private let extra = Monitor<[SourceChannel]>([])
 
     /// What it needs the other side to be able to do.
     private var features: [String] { parameters.postCopy == .off ? [] : [PostCopy.feature] }
@@ -36,14 +38,7 @@ final class SourceLink: Sendable {
         guard parameters.channels <= 1 || connection.isBidirectional && uri.canBeRejoined else { throw .oneWay(uri) }
         main = SourceChannel(
             connection, 0, migration.counters, limit, progressTimeout: migration.parameters.progressTimeout)
-        var extra: [SourceChannel] = []
-        for index in 1..<max(1, min(parameters.channels, Hello.channelLimit)) {
-            extra.append(
-                SourceChannel(
-                    try Self.connect(uri, parameters, cancellation), index, migration.counters, limit,
-                    progressTimeout: parameters.progressTimeout))
-        }
-        self.extra = Monitor(extra)
+        channelCount = max(1, min(parameters.channels, Hello.channelLimit))
     }
 
     static func connect(
@@ -63,11 +58,12 @@ final class SourceLink: Sendable {
     }
 
     private var channels: [SourceChannel] { [main] + extra.withLock(\.self) }
-    private var channelCount: Int { 1 + extra.withLock(\.count) }
 
     /// Agrees on all there is to agree on, up to the destination having made an equal machine.
     func open(_ model: MachineState) throws(MigrationError) {
-        for channel in channels {
+        for index in 0..<channelCount {
+            // One after another: the other side waits for nobody long who says nothing.
+            let channel = index == 0 ? main : try connectExtraChannel(index)
             let hello = Hello(
                 side: .source, program: Self.program, migration: id, channel: channel.index,
                 channelCount: channelCount, features: features)
@@ -80,6 +76,14 @@ final class SourceLink: Sendable {
         }
         try main.send(.description, encoded: model.encoded)
         if isAnswered { try main.expect(.accepted) }
+    }
+
+    private func connectExtraChannel(_ index: Int) throws(MigrationError) -> SourceChannel {
+        let channel = SourceChannel(
+            try Self.connect(uri, parameters, cancellation), index, counters, limit,
+            progressTimeout: parameters.progressTimeout)
+        extra.withLock { $0.append(channel) }
+        return channel
     }
 
     /// Sends a round: each page goes by the same channel in all rounds, so that none overtakes a later copy of itself.

@@ -8,7 +8,7 @@ import VMRegions
 @Suite(
     "Memory that is filled for the first time",
     .enabled(if: (try? UserFault(.program)) != nil, "needs userfaultfd(2) for the process's own faults"),
-    .disabled(if: FreshMemory.hasLargePages, "the host gives large pages to all memory"))
+    .disabled(if: FreshMemory.hasLargePages, "the host gives large pages to all memory"), .timeLimit(.minutes(5)))
 struct FreshMemoryTests {
     private static let page = 4096
     private static let pageCount = 8
@@ -78,6 +78,8 @@ struct FreshMemoryTests {
         do {
             let fresh = try #require(FreshMemory(shown.contents))
             try place(5, pages: 2..<3, in: fresh, shown)
+            fresh.end()
+            #expect(shown.firstBytes == [0, 0, 5, 0, 0, 0, 0, 0])
         }
         #expect(shown.firstBytes == [0, 0, 5, 0, 0, 0, 0, 0])
     }
