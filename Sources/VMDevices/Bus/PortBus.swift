@@ -9,7 +9,11 @@
 /// its own, as the ISA bus does; past port 0xffff it wraps to port 0.
 ///
 /// Threads: any, several at once.
-public final class PortBus: Sendable {
+public final class PortBus: @unchecked Sendable {
+    // SAFETY: everything is constant from the end of `init` on. Leaves and runs are allocated there and freed by `deinit`; they
+    // are no arrays, whose checks each access would pay for. `directory` has numbers of leaves alone, and leaves numbers of runs
+    // alone: `fill` puts no others there.
+
     /// A device and the ports it answers at.
     public struct Attachment: Sendable {
         /// What errors and reports call the device.
@@ -67,9 +71,9 @@ public final class PortBus: Sendable {
     /// For each high byte of a port, the number of its leaf.
     @usableFromInline let directory: InlineArray<256, UInt8>
     /// Leaves of 256 numbers of runs each, one after the other.
-    @usableFromInline let leaves: [UInt16]
+    @usableFromInline let leaves: UnsafeMutableBufferPointer<UInt16>
     /// The runs by number, lowest first. Each keeps its target alive.
-    @usableFromInline let runs: [Run]
+    @usableFromInline let runs: UnsafeMutableBufferPointer<Run>
     private let unclaimedPorts: UnclaimedPorts
 
     /// Builds a bus.
@@ -86,15 +90,17 @@ public final class PortBus: Sendable {
         let unclaimedPorts = UnclaimedPorts()
         let runs = Self.runs(of: sorted, holes: unclaimedPorts)
         var directory = InlineArray<256, UInt8>(repeating: 0)
-        self.leaves = Self.fill(&directory, from: runs)
+        self.leaves = Self.fill(&directory, from: runs).copied()
         self.directory = directory
         self.attachments = sorted
         self.unclaimedPorts = unclaimedPorts
-        self.runs = runs
+        self.runs = runs.copied()
     }
 
     deinit {
         for run in runs { run.target.release() }
+        runs.deallocate()
+        leaves.deallocate()
     }
 
     /// Runs that cover every port exactly once, lowest first.
@@ -210,4 +216,13 @@ extension PortBus {
 
     /// All writes no device claimed. A write split into bytes counts once for each unclaimed byte.
     public var unclaimedWrites: UInt64 { unclaimedPorts.log.writes }
+}
+
+extension Array {
+    /// In memory of its own, which is the caller's to deallocate. Of a type that has nothing to release.
+    fileprivate func copied() -> UnsafeMutableBufferPointer<Element> {
+        let copy = UnsafeMutableBufferPointer<Element>.allocate(capacity: count)
+        _ = copy.initialize(fromContentsOf: self)
+        return copy
+    }
 }
