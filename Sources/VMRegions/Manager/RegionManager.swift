@@ -95,10 +95,11 @@ public actor RegionManager {
         _ body: @Sendable (isolated RegionManager) throws(RegionManagerError) -> Result
     ) throws(RegionManagerError) -> Result {
         try queue.withTurn { () throws(RegionManagerError) in
-            let outcome = assumeIsolated { manager in
-                Swift.Result { () throws(RegionManagerError) in try body(manager) }
+            try withoutActuallyEscaping(body) { (body) throws(RegionManagerError) in
+                // SAFETY: as `assumeIsolated` does it, but for looking whether this thread has the turn: it was just given it. The
+                // type differs in the isolation alone, which is no part of how a function is called.
+                try unsafeBitCast(body, to: ((RegionManager) throws(RegionManagerError) -> Result).self)(self)
             }
-            return try outcome.get()
         }
     }
 
