@@ -70,7 +70,7 @@ final class SourceLink: Sendable {
         for channel in channels {
             let hello = Hello(
                 side: .source, program: Self.program, migration: id, channel: channel.index,
-                channelCount: channelCount, features: features)
+                channelCount: channelCount, features: features, process: ProcessName.own)
             guard isAnswered else {
                 try channel.greetWithoutAnswer(hello)
                 continue
