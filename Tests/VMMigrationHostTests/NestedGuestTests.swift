@@ -21,7 +21,9 @@ struct NestedGuestTests {
         return "\(error)".contains("nested virtualization") && "\(error)".contains(use.rawValue)
     }
 
-    @Test("Its model and its state are not to be had, and whoever asks is told why", .enabled(if: NestedSwitch.ofHost != nil, NestedSwitch.lack))
+    @Test(
+        "Its model and its state are not to be had, and whoever asks is told why",
+        .enabled(if: NestedSwitch.ofHost != nil, NestedSwitch.lack))
     func state() throws {
         let machine = try machine()
         for save in [machine.saveModel, machine.saveState] {
@@ -30,7 +32,8 @@ struct NestedGuestTests {
         }
     }
 
-    @Test("It is not moved, and nobody hears of the attempt", .enabled(if: NestedSwitch.ofHost != nil, NestedSwitch.lack))
+    @Test(
+        "It is not moved, and nobody hears of the attempt", .enabled(if: NestedSwitch.ofHost != nil, NestedSwitch.lack))
     func migration() throws {
         let machine = try machine()
         let folder = try TemporaryFolder()

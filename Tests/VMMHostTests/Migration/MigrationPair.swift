@@ -32,7 +32,10 @@ struct MigrationPair {
         relay = isRelayed ? try Self.relay(in: folder) : nil
         source = try ChildProcess(
             program,
-            ["source", isRelayed ? Self.relayURI(in: folder) : uri, sourceStage, "\(stall)", "--", "--base", "16M", "--set", "512K", "--rate", "40M"],
+            [
+                "source", isRelayed ? Self.relayURI(in: folder) : uri, sourceStage, "\(stall)", "--", "--base", "16M",
+                "--set", "512K", "--rate", "40M",
+            ],
             input: .open)
     }
 

@@ -44,8 +44,8 @@ final class HandOverDesk: Sendable {
         }
     }
 
-    /// Ends that. Who is in the middle of being answered gets his answer first, which takes him some seconds at most: it has to be
-    /// decided by then.
+    /// Ends that. Who is in the middle of being answered gets his answer first, which takes some seconds at most: it has to be
+    /// decided by now.
     func close() {
         ending.cancel()
         let started = thread.withLock { $0.take() }

@@ -16,8 +16,8 @@ public struct Hello: StreamMessage {
     public var channelCount: Int
     /// Names of what the source can do; of what both can do. Names that are not known mean nothing.
     public var features: [String]
-    /// Which process the sender is, as `ProcessName` has it, for who is at the other end of a socket to find that its peer is this
-    /// very one; empty where it is not known, or of no use.
+    /// Which process the sender is, as `ProcessName` has it, by which the other side finds out whether it is the one that the
+    /// kernel knows as its peer; empty where that is not known, or of no use.
     public var process: String
 
     public init(

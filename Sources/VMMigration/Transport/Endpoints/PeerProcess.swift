@@ -2,9 +2,9 @@ import Glibc
 
 /// The process at the other end of a `unix:` connection, where the kernel and it agree on which one that is.
 ///
-/// The kernel knows the one that listened or connected (unix(7)), which may relay what goes over the socket for another (`ssh -L`,
-/// `socat`), and whose end says nothing. So it counts only where the other side has said in its hello that it is this very
-/// process. Of other connections nothing is known.
+/// The kernel knows the one that listened or connected (unix(7)), which may relay what goes over the socket for another
+/// (`ssh -L`, `socat`), and whose end says nothing. So it counts only where the other side has said in its hello that it is
+/// this very process. Of other connections nothing is known.
 struct PeerProcess: ~Copyable {
     /// A pidfd (pidfd_open(2)), readable once the process has ended; nil where nothing is known.
     private let descriptor: CInt?
@@ -59,7 +59,9 @@ struct PeerProcess: ~Copyable {
     private static func option<Value>(_ name: CInt, of socket: CInt, _ initial: Value) -> Value? {
         var value = initial
         var length = socklen_t(MemoryLayout<Value>.size)
-        let result = withUnsafeMutableBytes(of: &value) { getsockopt(socket, SOL_SOCKET, name, $0.baseAddress, &length) }
+        let result = withUnsafeMutableBytes(of: &value) {
+            getsockopt(socket, SOL_SOCKET, name, $0.baseAddress, &length)
+        }
         return result == 0 ? value : nil
     }
 }
