@@ -12,7 +12,8 @@ final class DestinationChannel: @unchecked Sendable {
     private var reader: FrameReader<Connection>
     private var writer: FrameWriter<Connection>
     private var state = StreamState(.main)
-    private let progressTimeout: Duration
+    /// How long the source may say that it is there, and nothing else.
+    var progressTimeout: Duration
     private(set) var index = 0
     /// Of all frames that came.
     var digest: UInt64 { reader.digest }

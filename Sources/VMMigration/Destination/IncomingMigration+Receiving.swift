@@ -38,8 +38,7 @@ extension IncomingMigration {
     }
 
     func dismiss(_ visitor: Visitor, _ reason: String) {
-        visitor.refuse(reason)
-        onNotice("\(uri): a connection was turned away: \(reason)")
+        reception.withLock(\.self)?.dismiss(visitor, reason)
     }
 
     /// The first who wants to move a guest here.
@@ -102,7 +101,7 @@ extension IncomingMigration {
 
     private func openDesk(_ source: Visitor, _ decision: HandOverDecision) throws(MigrationError) -> HandOverDesk? {
         guard uri.canBeRejoined, let open = reception.withLock(\.self) else { return nil }
-        let desk = try HandOverDesk(open, source.channel, decision)
+        let desk = try HandOverDesk(open, source, decision)
         try desk.open()
         return desk
     }

@@ -20,7 +20,7 @@ public struct MigrationParameters: Hashable, Sendable {
     /// How long a peer may move no byte before it is given up.
     public var stallTimeout: Duration
     /// How long a peer may say that it is there, and nothing else, before it is given up. A link that takes longer for
-    /// 256 KiB, as `maxBandwidth` can make it, is no use.
+    /// 256 KiB for each channel, as `maxBandwidth` can make it, is no use.
     public var progressTimeout: Duration
     /// Where the link is lost as the guest is given away, how long to ask the destination what has become of it; in
     /// post-copy it is asked until that is cancelled.

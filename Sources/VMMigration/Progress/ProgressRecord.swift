@@ -81,7 +81,8 @@ final class ProgressRecord: Sendable {
     /// - Returns: whether there is still something to cancel.
     func beginCancelling() -> Bool {
         state.withLock { state in
-            // While the destination is asked for the guest, the asking can be given up. In post-copy there is something to give up only while the link is lost.
+            // While the destination is asked for the guest, the asking can be given up. In post-copy there is something to give
+            // up only while the link is lost.
             let isLinkLost = [.postcopyPaused, .postcopyRecover].contains(state.progress.status)
             guard !state.isHandedOver || isLinkLost || state.isAsking,
                 state.progress.status.isUnderWay || state.progress.status == .none

@@ -17,7 +17,10 @@ final class SourceChannel: @unchecked Sendable {
     var hasOwnReader = false
     private let counters: TransferCounters
     private let limit: BandwidthLimit?
-    private let progressTimeout: Duration
+    /// How long the other side may say that it is there, and nothing else.
+    var progressTimeout: Duration
+    /// Which process has answered, as its hello names it.
+    private(set) var peer = ""
     /// What of `chunks.counts` is in the counters.
     private var counted = PageCounts()
 
@@ -51,6 +54,7 @@ final class SourceChannel: @unchecked Sendable {
             throw .refused(
                 by: .source, "the answer is to another hello; is somebody else migrating to the same address?")
         }
+        peer = answer.process
         writer.seed = hello.migration.seed(channel: index, from: .source)
         reader.seed = hello.migration.seed(channel: index, from: .destination)
         return answer

@@ -12,17 +12,25 @@ extension SourceLink {
             try Self.connect(uri, parameters, cancellation), 0, counters, nil,
             progressTimeout: parameters.progressTimeout)
         defer { channel.connection.shutDown() }
+        // Keepalives do not stretch it beyond the deadline.
+        channel.progressTimeout = timeLeft(until: deadline)
         let answer = try channel.greet(
             Hello(side: .source, program: Self.program, migration: id, features: [HandOverDecision.question]))
         guard answer.features.contains(HandOverDecision.question) else {
             throw .refused(by: .source, "whoever listens at \(uri) now knows nothing of the guest")
         }
         channel.beginAsking()
+        channel.progressTimeout = timeLeft(until: deadline)
         let verdict: Verdict = try channel.receive()
         guard verdict.migration == id else {
             throw .refused(by: .source, "the answer is about another migration")
         }
         try? channel.send(.settled)
         return verdict.isRunning
+    }
+
+    private func timeLeft(until deadline: MonotonicTime?) -> Duration {
+        guard let deadline else { return parameters.progressTimeout }
+        return min(parameters.progressTimeout, max(deadline - .now, .zero))
     }
 }

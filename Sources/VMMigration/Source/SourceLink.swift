@@ -66,7 +66,7 @@ final class SourceLink: Sendable {
             let channel = index == 0 ? main : try connectExtraChannel(index)
             let hello = Hello(
                 side: .source, program: Self.program, migration: id, channel: channel.index,
-                channelCount: channelCount, features: features)
+                channelCount: channelCount, features: features, process: ProcessName.own)
             guard isAnswered else {
                 try channel.greetWithoutAnswer(hello)
                 continue

@@ -12,7 +12,7 @@ extension SwitchOver {
     /// - Throws: the guest is this side's still; but for `inDoubt`.
     func commit() throws(MigrationError) -> MigrationError? {
         let main = link.main
-        let destination = PeerProcess(main.connection)
+        let destination = PeerProcess(main.connection, named: main.peer)
         do throws(MigrationError) {
             try main.send(.commit)
         } catch {

@@ -9,14 +9,18 @@ struct MigrationPair {
 
     let source: ChildProcess
     let destination: ChildProcess
+    /// Between the two, which each of them has for its peer then.
+    private(set) var relay: ChildProcess?
     private let folder: TemporaryFolder
     static let endOfTransmission: [UInt8] = [4]
 
     /// - Parameters:
     ///   - sourceStage: where the source stops, "none" for nowhere; the destination likewise.
     ///   - stall: after how long a peer that says nothing is given up, in milliseconds.
+    ///   - isRelayed: whether a third process passes on what the two say.
     init(
-        _ link: Link = .unix, sourceStage: String = "none", destinationStage: String = "none", stall: Int = 30_000
+        _ link: Link = .unix, sourceStage: String = "none", destinationStage: String = "none", stall: Int = 30_000,
+        isRelayed: Bool = false
     ) throws {
         folder = try TemporaryFolder()
         // A port that was free a moment ago.
@@ -25,10 +29,36 @@ struct MigrationPair {
         destination = try ChildProcess(
             program, ["destination", uri, destinationStage, "\(stall)"], input: .open)
         try destination.waitForOutput(Self.marker("listening"))
+        relay = isRelayed ? try Self.relay(in: folder) : nil
         source = try ChildProcess(
             program,
-            ["source", uri, sourceStage, "\(stall)", "--", "--base", "16M", "--set", "512K", "--rate", "40M"],
+            [
+                "source", isRelayed ? Self.relayURI(in: folder) : uri, sourceStage, "\(stall)", "--", "--base", "16M",
+                "--set", "512K", "--rate", "40M",
+            ],
             input: .open)
+    }
+
+    /// Kills the relay.
+    mutating func breakRelay() throws {
+        relay?.send(signal: SIGKILL)
+        _ = try relay?.finish()
+        relay = nil
+        unlink(folder.path("relay"))
+    }
+
+    /// Lets the two reach each other again.
+    mutating func repairRelay() throws {
+        relay = try Self.relay(in: folder)
+    }
+
+    private static func relayURI(in folder: TemporaryFolder) -> String { "unix:" + folder.path("relay") }
+
+    private static func relay(in folder: TemporaryFolder) throws -> ChildProcess {
+        let relay = try ChildProcess(
+            VMMProgram.testProgram("MigrationPeer"), ["relay", relayURI(in: folder), "unix:" + folder.path("socket")])
+        try relay.waitForOutput(marker("listening"))
+        return relay
     }
 
     static func marker(_ text: String) -> String { "\u{1}\(text)" }

@@ -1,6 +1,7 @@
 import Glibc
 import TestSupport
 import Testing
+import VMHost
 import VMMachine
 import VMMigration
 
@@ -72,6 +73,32 @@ struct LostWordTests {
             usleep(1_500_000)
             relay.repair()
         }
+        #expect(!ends.isInDoubt && (ends.arrived != nil) == isGiven(point), "\(point)")
+        ends.owner(guest).expectGoodEnd("\(point)")
+    }
+
+    @Test(
+        "Who asks before it is decided hears it at the first try, when it is",
+        arguments: [(Relay.Point.Place.firstByte, DestinationStage.readySent), (.after, .committed)])
+    func firstTry(_ place: Relay.Point.Place, _ stage: DestinationStage) throws {
+        let guest = try smallDirtyGuest()
+        var hop = Hop()
+        let asked = Monitor(false)
+        let between = Reference<Relay>()
+        hop.onDestination = { reached, _ in
+            guard reached == stage else { return }
+            _ = asked.wait(until: .now.advanced(by: .seconds(30))) { $0 ? true : nil }
+        }
+        let point = Relay.Point(type: .commit, place: place)
+        let ends = try move(guest, .cut, at: point, hop) { relay in
+            between.set(relay)
+            let deadline = Deadline(.seconds(30))
+            while relay.connectionCount < 2, !deadline.hasPassed { usleep(1000) }
+            // The question has been read by then.
+            usleep(100_000)
+            asked.change { $0 = true }
+        }
+        #expect(between.value.connectionCount == 2, "one link for the guest, and one for the question")
         #expect(!ends.isInDoubt && (ends.arrived != nil) == isGiven(point), "\(point)")
         ends.owner(guest).expectGoodEnd("\(point)")
     }

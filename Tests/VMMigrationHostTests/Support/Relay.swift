@@ -40,6 +40,7 @@ final class Relay: Sendable {
     private struct State {
         var sockets: [CInt] = []
         var threads: [pthread_t] = []
+        var connectionCount = 0
         var hasStruck = false
         /// Whether nobody gets through any more.
         var isCutOff = false
@@ -76,6 +77,9 @@ final class Relay: Sendable {
     /// Whether it has done what it was there for.
     var hasStruck: Bool { state.withLock(\.hasStruck) }
 
+    /// How many have got through.
+    var connectionCount: Int { state.withLock(\.connectionCount) }
+
     /// Lets everybody through again.
     func repair() {
         state.withLock { $0.isCutOff = false }
@@ -106,7 +110,10 @@ final class Relay: Sendable {
                 else { continue }
                 state.withLock { $0.threads.append(thread) }
             }
-            state.withLock { $0.sockets += [source, destination] }
+            state.withLock {
+                $0.sockets += [source, destination]
+                $0.connectionCount += 1
+            }
         }
     }
 

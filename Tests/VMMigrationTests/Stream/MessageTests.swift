@@ -1,6 +1,8 @@
+import Glibc
 import Testing
-import VMMigration
 import VMState
+
+@testable import VMMigration
 
 @Suite("Messages of a stream")
 struct MessageTests {
@@ -33,7 +35,7 @@ struct MessageTests {
     func roundTrips() throws {
         let hello = Hello(
             side: .source, versions: ProtocolVersions(1...3), program: "vmm 1.0", migration: .random(), channel: 2,
-            channelCount: 4, features: ["post-copy", "compression"])
+            channelCount: 4, features: ["post-copy", "compression"], process: "boot/1/2")
         #expect(try sent(hello) == hello)
         let roundEnd = RoundEnd(round: 4, sent: Self.counts, isLast: true)
         #expect(try sent(roundEnd) == roundEnd)
@@ -57,6 +59,8 @@ struct MessageTests {
         let answer = hello.answer(version: 1, program: "b", features: ["w", "z", "y"])
         #expect(answer.side == .destination && answer.migration == hello.migration)
         #expect(answer.versions == ProtocolVersions(1...1) && answer.features == ["y", "z"])
+        // That it is on this host, this process can tell by it.
+        #expect(ProcessName.isName(answer.process, of: getpid()))
     }
 
     @Test("The highest version of both sides is taken, if they share one")
@@ -112,6 +116,7 @@ struct MessageTests {
         #expect(try changed("channels", .number(65)))
         #expect(try changed("program", .text(String(repeating: "a", count: 257))))
         #expect(try changed("features", .text(String(repeating: "a", count: 4097))))
+        #expect(try changed("process", .text(String(repeating: "a", count: 129))))
     }
 
     @Test("A frame that has no record, several, or another one is refused")

@@ -9,28 +9,34 @@ final class HandOverDesk: Sendable {
     private let reception: Reception
     private let main: DestinationChannel
     private let source: PeerProcess
+    /// Ends the waiting of its thread for visitors, but not the answer to one who is there.
     private let ending: Cancellation
+    /// That of the connections of visitors, which nobody cancels: their time is bounded.
+    private let visit: Cancellation
     private let thread = Monitor<pthread_t?>(nil)
 
     private static let stackSize = 256 << 10
     /// How often to look whether there is anybody to ask.
     private static let interval = Duration.milliseconds(200)
+    /// How long to wait where nobody can be received for now.
+    private static let pause = Duration.milliseconds(100)
 
-    init(
-        _ reception: Reception, _ main: DestinationChannel, _ decision: HandOverDecision
-    ) throws(MigrationError) {
+    /// - Parameter source: who is about to move the guest here.
+    init(_ reception: Reception, _ source: Visitor, _ decision: HandOverDecision) throws(MigrationError) {
         self.reception = reception
-        self.main = main
         self.decision = decision
-        source = PeerProcess(main.connection)
-        ending = try MigrationError.wrap(MigrationError.transport) { () throws(TransportError) in try Cancellation() }
+        main = source.channel
+        self.source = PeerProcess(source.channel.connection, named: source.hello.process)
+        (ending, visit) = try MigrationError.wrap(MigrationError.transport) { () throws(TransportError) in
+            (try Cancellation(), try Cancellation())
+        }
     }
 
     /// Begins, in a thread of its own.
     func open() throws(MigrationError) {
         do throws(Errno) {
             let started = try HostThread.start(stackSize: Self.stackSize) { [self] in
-                while let visitor = try? reception.next(until: nil, ending) { handle(visitor) }
+                while !ending.isCancelled { serve(until: nil, [ending]) }
             }
             thread.withLock { $0 = started }
         } catch {
@@ -38,7 +44,8 @@ final class HandOverDesk: Sendable {
         }
     }
 
-    /// Ends that. Nobody is in the middle of being answered then.
+    /// Ends that. Who is in the middle of being answered gets his answer first, which takes some seconds at most: it has to be
+    /// decided by now.
     func close() {
         ending.cancel()
         let started = thread.withLock { $0.take() }
@@ -48,15 +55,22 @@ final class HandOverDesk: Sendable {
     /// Answers in this thread, until the source knows, or its process has ended, or the time is over.
     /// - Parameter cancellations: end it early.
     func answer(for time: Duration, _ cancellations: [Cancellation]) {
-        guard let own = try? Cancellation() else { return }
         let deadline = MonotonicTime.now.advanced(by: time)
-        while !decision.isSettled, MonotonicTime.now < deadline, !source.hasEnded(within: .zero) {
-            do throws(MigrationError) {
-                let slice = min(deadline, .now.advanced(by: Self.interval))
-                if let visitor = try reception.next(until: slice, own, cancellations) { handle(visitor) }
-            } catch {
-                return
-            }
+        while !decision.isSettled, MonotonicTime.now < deadline, !source.hasEnded(within: .zero),
+            !cancellations.contains(where: \.isCancelled)
+        {
+            serve(until: min(deadline, .now.advanced(by: Self.interval)), cancellations)
+        }
+    }
+
+    /// Receives the next visitor, if one comes in time.
+    private func serve(until deadline: MonotonicTime?, _ cancellations: [Cancellation]) {
+        do throws(MigrationError) {
+            if let visitor = try reception.next(until: deadline, visit, cancellations) { handle(visitor) }
+        } catch .cancelled {
+        } catch {
+            // The process or the host lacks descriptors or memory, which passes.
+            try? visit.wait(for: 0, on: -1, until: .now.advanced(by: Self.pause))
         }
     }
 

@@ -7,8 +7,9 @@ extension IncomingMigration {
     private static let stackSize: Int = 256 << 10
     /// How long a source is waited for where somebody has told this side to end.
     private static let farewellTime = Duration.seconds(2)
-    /// How long it is waited for when the guest has ended: it finds out late that a link is silent.
-    private static let endTime = Duration.seconds(10)
+    /// How long it is waited for when the guest has ended: it finds out that a link is silent by the time without a byte alone
+    /// (`MigrationParameters.stallTimeout`, 10 s unless it is told otherwise), and then has to connect and ask.
+    private static let endTime = Duration.seconds(30)
 
     /// The guest runs here.
     func settle(_ arrived: ArrivingMachine.Arrived, _ desk: HandOverDesk?, _ main: DestinationChannel) {
@@ -30,6 +31,7 @@ extension IncomingMigration {
     }
 
     private func awaitSettled(_ desk: HandOverDesk, _ main: DestinationChannel) {
+        guard !desk.decision.isSettled else { return }
         main.connection.stallTimeout = stallTimeout
         do throws(MigrationError) {
             _ = try main.nextFrame()
@@ -48,7 +50,7 @@ extension IncomingMigration {
 
     /// The guest does not run here and never will, which the source may have to hear if it has given it away.
     func answer(at desk: HandOverDesk, after error: MigrationError) {
-        guard desk.decision.isReady else { return }
+        guard desk.decision.isReady, !desk.decision.isSettled else { return }
         switch error {
         case .refused(by: .source, _): return
         case .cancelled: desk.answer(for: Self.farewellTime, [])

@@ -34,8 +34,6 @@ final class Reception: @unchecked Sendable {
         self.report = report
     }
 
-    var uri: MigrationURI { listener.uri }
-
     /// The next who has said hello. Of a file or a descriptor there is one, whose errors are thrown.
     /// - Parameters:
     ///   - cancellation: ends the waiting, and is that of the connection.

@@ -26,6 +26,7 @@ struct Visitor {
         channel.beginAnswering()
         try channel.reply(verdict)
         channel.connection.stallTimeout = Self.settlingTime
+        channel.progressTimeout = Self.settlingTime
         _ = try channel.nextFrame()
     }
 

@@ -114,6 +114,7 @@ public final class MachineSnapshots: Sendable {
             return report
         }
     }
+
     private func checkSavable() throws(MigrationError) {
         machine.pauseForCopy()
         defer { machine.resumeAfterCopy() }

@@ -16,10 +16,13 @@ public struct Hello: StreamMessage {
     public var channelCount: Int
     /// Names of what the source can do; of what both can do. Names that are not known mean nothing.
     public var features: [String]
+    /// Which process the sender is, as `ProcessName` has it, by which the other side finds out whether it is the one that the
+    /// kernel knows as its peer; empty where that is not known, or of no use.
+    public var process: String
 
     public init(
         side: MigrationID.Side, versions: ProtocolVersions = .own, program: String, migration: MigrationID,
-        channel: Int = 0, channelCount: Int = 1, features: [String] = []
+        channel: Int = 0, channelCount: Int = 1, features: [String] = [], process: String = ""
     ) {
         self.side = side
         self.versions = versions
@@ -28,6 +31,7 @@ public struct Hello: StreamMessage {
         self.channel = channel
         self.channelCount = channelCount
         self.features = features
+        self.process = process
     }
 
     /// Of the destination, to a source's.
@@ -37,12 +41,13 @@ public struct Hello: StreamMessage {
         return Hello(
             side: .destination, versions: ProtocolVersions(version...version), program: program,
             migration: migration, channel: channel, channelCount: channelCount,
-            features: self.features.filter(own.contains))
+            features: self.features.filter(own.contains), process: ProcessName.own)
     }
 
     // Its record.
     private static let programLimit = 256
     private static let featuresLimit = 4096
+    private static let processLimit = 128
     public static let frameType = FrameType.hello
     public static let kind = "stream.hello"
     public static let version: UInt32 = 1
@@ -70,5 +75,6 @@ public struct Hello: StreamMessage {
         var names = features.joined(separator: " ")
         try archive.printable("features", &names, limit: Self.featuresLimit)
         features = names.split(separator: " ").map(String.init)
+        try archive.printable("process", &process, limit: Self.processLimit)
     }
 }
