@@ -73,6 +73,28 @@ struct StateTests {
             }
         }
     }
+    @Test("A guest ends as it would have, in whichever machine it then is", arguments: ["3", "null", "ud2", "stack"])
+    func otherEndings(_ argument: String) throws {
+        let seed = UInt64.random(in: 0...UInt64.max)
+        var random = SeededGenerator(seed: seed)
+        for _ in 0..<3 {
+            let console = CollectingConsole()
+            let machine = try makeMachine(
+                argument == "3" ? "exit" : "fault",
+                {
+                    $0.arguments = [argument]
+                    $0.memory = ByteSize(bytes: 8 << 20)
+                }, console: console)
+            var machines = SuccessiveMachines(machine, console)
+            let result = try machines.run { UInt32.random(in: 1...100, using: &random) }
+            switch result.outcome {
+            case .debugExit(value: 3) where argument == "3": break
+            case .crashed where argument != "3": #expect(console.text.hasPrefix("fault: about to "), "seed \(seed)")
+            default: Issue.record("\(result.outcome), seed \(seed), \(machines.count) machines")
+            }
+        }
+    }
+
     @Test(
         "The crash of a guest that came from elsewhere is told with the symbols of a file, and without",
         arguments: [true, false])
