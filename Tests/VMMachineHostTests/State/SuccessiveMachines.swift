@@ -31,7 +31,8 @@ struct SuccessiveMachines {
             let ended = EndedRun()
             let current = machine
             let waiter = TestThread { ended.result.withLock { $0 = current.wait() } }
-            usleep(interval())
+            // Longer each time: where a thread takes long to start, no machine might get anywhere otherwise.
+            usleep(interval() + UInt32(clamping: count))
             current.pause()
             let state = try current.saveModel()
             let model = try MachineState(decoding: state.encoded)
