@@ -124,7 +124,7 @@ private final class HostileDestination: Sendable {
             let types: [FrameType] = [.hello, .roundDone, .roundDone, .ready]
             let index = HostileDestinationTests.Moment.allCases.firstIndex(of: moment) ?? 0
             try writer.send(types[index], MachineState([Received(digest: 1).record()]))
-        case .early: try writer.send(Running(startNanoseconds: 1))
+        case .early: try writer.send(.running)
         case .abort: try writer.send(Abort(reason: "\u{1b}[2J no \u{7}"))
         case .longFrame:
             // A header that says more than any frame may have.

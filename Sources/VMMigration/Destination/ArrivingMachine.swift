@@ -54,6 +54,7 @@ struct ArrivingMachine: ~Copyable {
         let compared = MonotonicTime.now
         try restore(state)
         try following?.prepare(for: missing)
+        try startHeld()
         let ready = Ready(
             restoreNanoseconds: UInt64(clamping: (.now - compared).nanoseconds),
             compareNanoseconds: UInt64(clamping: (compared - arrived).nanoseconds))
@@ -64,7 +65,7 @@ struct ArrivingMachine: ~Copyable {
             migration.onStage(.readySent)
             try waitForCommit()
             migration.onStage(.committed)
-            return Arrived(started: try start(), following: following)
+            return Arrived(started: release(), following: following)
         } catch {
             following?.cancel()
             throw error
@@ -153,13 +154,20 @@ struct ArrivingMachine: ~Copyable {
         try migration.enterHandOver()
     }
 
-    private func start() throws(MigrationError) -> Machine {
-        let began = MonotonicTime.now
+    /// Starts the vCPUs' threads before the source gives the guest away, as that may fail. None enters the guest.
+    private func startHeld() throws(MigrationError) {
+        machine.pauseForCopy()
         try MigrationError.wrap(MigrationError.machine) { () throws(MachineError) in try machine.start() }
+    }
+
+    /// Lets the guest run, which is this side's.
+    private func release() -> Machine {
         decision.decide(isRunning: true)
+        // First, as it takes no time, and a vCPU may keep this thread from its processor. Whether or not the source hears it,
+        // the guest runs here.
+        try? main.reply(.running)
+        machine.resumeAfterCopy()
         migration.onStage(.started)
-        // Whether or not the source hears it, the guest runs here.
-        try? main.reply(Running(startNanoseconds: UInt64(clamping: (.now - began).nanoseconds)))
         return machine
     }
 }

@@ -23,7 +23,8 @@ extension SwitchOver {
         }
         migration.onStage(.committed)
         do throws(MigrationError) {
-            let _: Running = try main.receive()
+            // Nothing but that it runs, or an abort, may come here.
+            _ = try main.nextFrame()
         } catch .refused(let side, let reason) {
             throw .refused(by: side, reason)
         } catch {

@@ -156,7 +156,7 @@ private final class FakeDestination {
         channel.expectPostCopy()
         try channel.reply(Ready(restoreNanoseconds: 1))
         #expect(try channel.nextFrame().type == .commit)
-        try channel.reply(Running(startNanoseconds: 1))
+        try channel.reply(.running)
     }
 
     func end() -> MigrationError? {
@@ -203,7 +203,7 @@ private final class FakeSource {
         let _: Ready = try channel.receive()
         channel.expectsPostCopy()
         try channel.send(.commit)
-        let _: Running = try channel.receive()
+        try channel.expect(.running)
     }
 
     /// Why the guest, or its memory, has not come.

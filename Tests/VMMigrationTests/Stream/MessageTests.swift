@@ -44,7 +44,6 @@ struct MessageTests {
         #expect(try sent(end) == end)
         #expect(try sent(Complete(digest: 8, sent: Self.counts)) == Complete(digest: 8, sent: Self.counts))
         #expect(try sent(Ready(restoreNanoseconds: 6)) == Ready(restoreNanoseconds: 6))
-        #expect(try sent(Running(startNanoseconds: 7)) == Running(startNanoseconds: 7))
         #expect(try sent(Received(digest: 9)) == Received(digest: 9))
         #expect(try sent(Abort(reason: "no memory")) == Abort(reason: "no memory"))
         let verdict = Verdict(.random(), isRunning: true)

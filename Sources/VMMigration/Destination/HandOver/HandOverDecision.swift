@@ -10,7 +10,7 @@ import VMHost
 /// | 1 | memory, `state`, `end` | | source |
 /// | 2 | | `ready`: everything is here | source |
 /// | 3 | `commit`: it is yours | | destination, once it has read this; the source no more |
-/// | 4 | | `running` | destination |
+/// | 4 | | `running`, and its vCPUs are let go | destination |
 /// | 5 | `settled`: I know | | destination |
 ///
 /// The source decides between 2 and 3: until it has sent `commit`, it can go on. The destination decides when it waits for 3: it

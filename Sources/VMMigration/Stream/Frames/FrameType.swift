@@ -32,6 +32,7 @@ public enum FrameType: UInt16, Hashable, Sendable, CaseIterable {
     case roundDone = 33
     /// It has everything and waits for the commit.
     case ready = 34
+    /// The machine is its own: nothing can keep it from running there.
     case running = 35
     /// A page that post-copy is to send first.
     case pageRequest = 36
@@ -45,13 +46,12 @@ public enum FrameType: UInt16, Hashable, Sendable, CaseIterable {
     /// In bytes. A longer frame is refused before anything is set aside for it.
     public var largestPayload: Int {
         switch self {
-        case .keepalive, .accepted, .commit, .released, .settled: 0
+        case .keepalive, .accepted, .commit, .running, .released, .settled: 0
         case .missing: MissingPages.largestPayload
         case .memory: MemoryChunk.largestPayload
         case .description: 1 << 20
         case .state: 16 << 20
-        case .hello, .abort, .roundEnd, .end, .complete, .roundDone, .ready, .running, .pageRequest, .received,
-            .verdict:
+        case .hello, .abort, .roundEnd, .end, .complete, .roundDone, .ready, .pageRequest, .received, .verdict:
             64 << 10
         }
     }

@@ -26,28 +26,6 @@ public struct Ready: StreamMessage {
     }
 }
 
-/// The machine runs at the destination.
-public struct Running: StreamMessage {
-    /// From the commit's arrival until the first processor was let run.
-    public var startNanoseconds: UInt64
-
-    public init(startNanoseconds: UInt64) {
-        self.startNanoseconds = startNanoseconds
-    }
-
-    public static let frameType = FrameType.running
-    public static let kind = "stream.running"
-    public static let version: UInt32 = 1
-
-    public init() {
-        self.init(startNanoseconds: 0)
-    }
-
-    public mutating func exchange(with archive: inout StateArchive) throws(StateError) {
-        try archive.number("start nanoseconds", &startNanoseconds)
-    }
-}
-
 /// Everything of the channel is in place.
 public struct Received: StreamMessage {
     /// Of what the source sent on the channel.

@@ -43,13 +43,12 @@ struct SampleReceiver {
         case .roundEnd: _ = try frame.message(RoundEnd.self)
         case .roundDone: _ = try frame.message(RoundDone.self)
         case .ready: _ = try frame.message(Ready.self)
-        case .running: _ = try frame.message(Running.self)
         case .pageRequest: _ = try frame.message(PageRequest.self).run(in: memory.blocks)
         case .received: _ = try frame.message(Received.self)
         case .verdict: _ = try frame.message(Verdict.self)
         case .abort: _ = try frame.message(Abort.self)
         case .missing: _ = try MissingPages(frame, of: memory.blocks)
-        case .hello, .end, .complete, .accepted, .commit, .keepalive, .released, .settled: break
+        case .hello, .end, .complete, .accepted, .commit, .running, .keepalive, .released, .settled: break
         }
     }
 }

@@ -40,7 +40,7 @@ enum SampleStream {
         try chunks.flush(to: &writer)
         try writer.send(RoundEnd(round: 1, sent: chunks.counts - earlier, isLast: true))
         if isPostCopy { try writer.sendMissing([PageRun(block: 1, pages: 0..<2), PageRun(block: 0, pages: 3..<4)]) }
-        try writer.send(.state, MachineState([Running(startNanoseconds: 9).record()]))
+        try writer.send(.state, MachineState([Ready(restoreNanoseconds: 9).record()]))
         try writer.send(End(digests: [writer.digest], sent: chunks.counts, isPostCopy: isPostCopy))
         try writer.send(.commit)
         if isPostCopy {
@@ -76,7 +76,7 @@ enum SampleStream {
         try writer.send(RoundDone(round: 0))
         try writer.send(.keepalive)
         try writer.send(Ready(restoreNanoseconds: 1))
-        try writer.send(Running(startNanoseconds: 2))
+        try writer.send(.running)
         try writer.sendMissing([PageRun(block: 1, pages: 0..<3)])
         try writer.send(PageRequest(PageRun(block: 1, pages: 0..<2)))
         try writer.send(Received(digest: 3))
