@@ -1,3 +1,4 @@
+import Glibc
 import VMHost
 import VMState
 
@@ -15,6 +16,9 @@ final class DestinationChannel: @unchecked Sendable {
     /// How long the source may say that it is there, and nothing else.
     var progressTimeout: Duration
     private(set) var index = 0
+    private var channelCount = 1
+    /// Whether no memory has come but that of the first round.
+    private var isFilling = true
     /// Of all frames that came.
     var digest: UInt64 { reader.digest }
 
@@ -40,6 +44,7 @@ final class DestinationChannel: @unchecked Sendable {
     /// - Parameter features: what this side can do beyond the least.
     func answer(_ hello: Hello, _ version: UInt32, _ features: [String]) throws(MigrationError) {
         index = hello.channel
+        channelCount = hello.channelCount
         if index > 0 { state = StreamState(.extra).following(.hello) ?? state }
         try reply(hello.answer(version: version, program: SourceLink.program, features: features))
         reader.seed = hello.migration.seed(channel: index, from: .source)
@@ -109,13 +114,12 @@ final class DestinationChannel: @unchecked Sendable {
     /// - Returns: the frame that is neither memory nor the end of a round.
     func receiveMemory(into memory: TargetMemory, onRound: () -> Void) throws(MigrationError) -> Frame {
         while true {
-            let frame = try nextFrame()
+            let frame =
+                isFilling
+                ? try FirstRound(self, memory).receive(alone: channelCount * 2 > Self.processorCount) : try nextFrame()
+            isFilling = false
             switch frame.type {
-            case .memory:
-                let chunk = try MigrationError.wrap(MigrationError.stream) { () throws(StreamError) in
-                    try MemoryChunk(frame, of: memory.blocks)
-                }
-                try memory.place(chunk)
+            case .memory: try memory.place(try chunk(frame, memory))
             case .roundEnd:
                 let end: RoundEnd = try MigrationError.wrap(MigrationError.stream) { () throws(StreamError) in
                     try frame.message()
@@ -130,6 +134,30 @@ final class DestinationChannel: @unchecked Sendable {
             }
         }
     }
+
+    /// The next pages.
+    /// - Parameter room: for a payload. It gets that of the pages.
+    /// - Returns: them, or what comes after the memory.
+    func nextChunk(of memory: TargetMemory, _ room: inout PayloadRoom) throws(MigrationError) -> ChunkOrFrame {
+        let frame = try nextFrame()
+        guard frame.type == .memory else { return .frame(frame) }
+        let chunk = try chunk(frame, memory)
+        reader.exchange(&room)
+        return .chunk(chunk)
+    }
+
+    enum ChunkOrFrame {
+        case chunk(MemoryChunk)
+        case frame(Frame)
+    }
+
+    private func chunk(_ frame: Frame, _ memory: TargetMemory) throws(MigrationError) -> MemoryChunk {
+        try MigrationError.wrap(MigrationError.stream) { () throws(StreamError) in
+            try MemoryChunk(frame, of: memory.blocks)
+        }
+    }
+
+    private static let processorCount = sysconf(CInt(_SC_NPROCESSORS_ONLN))
 
     /// The next frame that says something.
     /// - Throws: `refused` where that is an abort; `noProgress`.

@@ -24,10 +24,15 @@ final class TargetMemory: Sendable {
         var users = 0
     }
 
-    init(_ machine: Machine) throws(MigrationError) {
-        contents = try MigrationError.wrap(MigrationError.regions) { () throws(RegionManagerError) in
-            try machine.regions.withTurn { manager throws(RegionManagerError) in try manager.contentsToFill() }
-        }
+    convenience init(_ machine: Machine) throws(MigrationError) {
+        try self.init(
+            MigrationError.wrap(MigrationError.regions) { () throws(RegionManagerError) in
+                try machine.regions.withTurn { manager throws(RegionManagerError) in try manager.contentsToFill() }
+            })
+    }
+
+    init(_ contents: [BackingContents]) throws(MigrationError) {
+        self.contents = contents
         blocks = contents.map {
             RAMBlock(name: $0.backing.name, pageCount: $0.backing.byteCount / PageSize.size4K.bytes)
         }

@@ -1,6 +1,5 @@
 import Glibc
 import Testing
-import VMAddressSpace
 import VMRegions
 
 @testable import VMMigration
@@ -10,36 +9,8 @@ import VMRegions
     .enabled(if: (try? UserFault(.program)) != nil, "needs userfaultfd(2) for the process's own faults"),
     .disabled(if: FreshMemory.hasLargePages, "the host gives large pages to all memory"), .timeLimit(.minutes(5)))
 struct FreshMemoryTests {
-    private static let page = 4096
+    private static let page = ShownMemory.page
     private static let pageCount = 8
-
-    /// A manager that shows the pages of a backing, and where they are.
-    private struct Shown {
-        let manager: RegionManager
-        let handles: [RegionHandle]
-        let contents: [BackingContents]
-        let base: UnsafeMutableRawPointer
-
-        init(_ backing: RegionBacking) throws {
-            let range = try MemoryRange(start: GuestAddress(0), count: backing.byteCount)
-            let manager = try RegionManager(addressWidth: 32)
-            (handles, contents) = try manager.withTurn { manager throws(RegionManagerError) in
-                let region = RegionDefinition(
-                    "ram", range, memory: [.init(count: range.count, of: backing)], parameters: .init())
-                return (try manager.addRegions([region]), try manager.contentsToFill())
-            }
-            self.manager = manager
-            let address = try #require(contents.first?.extents.first?.hostAddress)
-            base = try #require(UnsafeMutableRawPointer(bitPattern: address))
-        }
-
-        /// The first byte of each page.
-        var firstBytes: [UInt8] {
-            (0..<FreshMemoryTests.pageCount).map {
-                base.load(fromByteOffset: $0 * FreshMemoryTests.page, as: UInt8.self)
-            }
-        }
-    }
 
     private func backing(isShared: Bool) throws -> RegionBacking {
         let byteCount = UInt64(Self.pageCount * Self.page)
@@ -48,7 +19,7 @@ struct FreshMemoryTests {
             : try RegionBacking(anonymous: "private", byteCount: byteCount)
     }
 
-    private func place(_ byte: UInt8, pages: Range<Int>, in fresh: FreshMemory, _ shown: Shown) throws {
+    private func place(_ byte: UInt8, pages: Range<Int>, in fresh: FreshMemory, _ shown: ShownMemory) throws {
         let bytes = [UInt8](repeating: byte, count: pages.count * Self.page)
         try bytes.withUnsafeBytes {
             try fresh.place($0, $0.count, at: shown.base + pages.lowerBound * Self.page, of: "ram")
@@ -57,7 +28,7 @@ struct FreshMemoryTests {
 
     @Test("Pages are put in place whether or not something is there", arguments: [false, true])
     func filling(isShared: Bool) throws {
-        let shown = try Shown(try backing(isShared: isShared))
+        let shown = try ShownMemory(try backing(isShared: isShared))
         // There before.
         shown.base.storeBytes(of: 9, toByteOffset: 2 * Self.page, as: UInt8.self)
         do {
@@ -74,7 +45,7 @@ struct FreshMemoryTests {
 
     @Test("Once it is over, what has not come is zero, and nobody waits for it", arguments: [false, true])
     func end(isShared: Bool) throws {
-        let shown = try Shown(try backing(isShared: isShared))
+        let shown = try ShownMemory(try backing(isShared: isShared))
         do {
             let fresh = try #require(FreshMemory(shown.contents))
             try place(5, pages: 2..<3, in: fresh, shown)
@@ -86,7 +57,7 @@ struct FreshMemoryTests {
 
     @Test("Memory that asks for large pages is left out")
     func largePages() throws {
-        let shown = try Shown(
+        let shown = try ShownMemory(
             try RegionBacking(
                 anonymous: "large", byteCount: UInt64(Self.pageCount * Self.page), transparentHugePages: true))
         #expect(FreshMemory(shown.contents) == nil)

@@ -5,8 +5,7 @@
 public struct FrameReader<Source: ByteSource>: ~Copyable {
     private let source: Source
     private let header: UnsafeMutableRawPointer
-    /// For payloads up to the longest of memory.
-    private let common: UnsafeMutableRawBufferPointer
+    private var common: PayloadRoom
     /// For a payload that is longer, until the next frame.
     private var large: UnsafeMutableRawBufferPointer?
 
@@ -23,13 +22,12 @@ public struct FrameReader<Source: ByteSource>: ~Copyable {
         self.source = source
         self.seed = seed
         header = .allocate(byteCount: FrameHeader.byteCount, alignment: 8)
-        common = .allocate(byteCount: MemoryChunk.largestPayload, alignment: 64)
+        common = PayloadRoom()
         large = nil
     }
 
     deinit {
         header.deallocate()
-        common.deallocate()
         large?.deallocate()
     }
 
@@ -68,6 +66,12 @@ public struct FrameReader<Source: ByteSource>: ~Copyable {
         return frame
     }
 
+    /// Hands over the room of the last payload, which stays valid with it where the frame is one of memory.
+    /// - Parameter other: takes its place.
+    mutating func exchange(_ other: inout PayloadRoom) {
+        swap(&common, &other)
+    }
+
     /// Whatever can be refused before the payload is there.
     private func check(
         _ header: FrameHeader, _ state: StreamState
@@ -87,7 +91,7 @@ public struct FrameReader<Source: ByteSource>: ~Copyable {
 
     /// - Parameter count: checked against the type of the frame.
     private mutating func room(_ count: Int) -> UnsafeMutableRawBufferPointer {
-        if count <= common.count { return UnsafeMutableRawBufferPointer(rebasing: common[..<count]) }
+        if count <= common.bytes.count { return UnsafeMutableRawBufferPointer(rebasing: common.bytes[..<count]) }
         let room = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 64)
         large = room
         return room

@@ -1,6 +1,6 @@
 import VMState
 
-/// All memory of a round was sent on a channel.
+/// All memory of a round was sent on a channel. No page came twice in it: its frames may be dealt with in any order.
 public struct RoundEnd: StreamMessage {
     /// From 0.
     public var round: UInt64
