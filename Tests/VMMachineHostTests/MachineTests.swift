@@ -92,6 +92,34 @@ struct MachineTests {
         #expect(console.text == "hello, world\n")
     }
 
+    @Test func theTimeOfAMachineThatIsHeldBeginsWhenItIsReleased() throws {
+        let machine = try makeMachine("timer") {
+            $0.arguments = ["5"]
+            $0.timeout = TimeLimit("1s")
+        }
+        try machine.startHeld()
+        usleep(1_200_000)
+        machine.release()
+        let result = machine.wait()
+        guard case .poweredOff = result.outcome else {
+            Issue.record("\(result.outcome)")
+            return
+        }
+        #expect(result.runTime < .milliseconds(1000))
+    }
+
+    @Test func aMachineThatIsHeldCanBeStopped() throws {
+        let console = CollectingConsole()
+        let machine = try makeMachine("hello", console: console)
+        try machine.startHeld()
+        machine.stop()
+        guard case .stopped = machine.wait().outcome else {
+            Issue.record("not stopped")
+            return
+        }
+        #expect(console.text.isEmpty)
+    }
+
     @Test func aMachineRunsOnce() throws {
         let machine = try makeMachine("hello")
         _ = try machine.run()

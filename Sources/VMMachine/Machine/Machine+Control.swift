@@ -36,6 +36,19 @@ extension Machine {
         }
     }
 
+    /// Starts the vCPUs' threads, as `start()` does, but none enters the guest before `release()`, which cannot fail. Whoever
+    /// does not come to that has to stop the machine.
+    package func startHeld() throws(MachineError) {
+        pauseForCopy()
+        try start()
+    }
+
+    /// Lets the vCPUs go that were started held: the run begins.
+    package func release() {
+        control.beginAgain()
+        resumeAfterCopy()
+    }
+
     /// Waits for the run to end and for every thread of it to be gone. One thread at a time may wait. A machine that has
     /// not been started has to be stopped for this to return, or to have a timeout.
     public func wait() -> RunResult {

@@ -119,6 +119,15 @@ final class RunControl: Sendable {
         }
     }
 
+    /// Begins the run only now, where the vCPU threads that were started have stood still since.
+    func beginAgain() {
+        state.change { state in
+            state.started = .now
+            state.pausedTime = .zero
+            if state.pausedSince != nil { state.pausedSince = .now }
+        }
+    }
+
     /// Ends the run, if it has not ended already.
     func end(_ ending: Ending) {
         state.change { state in

@@ -48,28 +48,37 @@ struct ArrivingMachine: ~Copyable {
             throw others.end(because: error)
         }
         let following = end.isPostCopy ? postCopy : nil
+        do throws(MigrationError) {
+            try prepare(state, end, missing, following)
+            try waitForCommit()
+        } catch {
+            following?.cancel()
+            // Nothing of it is left when the source, and whoever called, hear of that.
+            machine.stop()
+            _ = machine.wait()
+            throw error
+        }
+        return Arrived(started: release(), following: following)
+    }
+
+    /// Does all that may fail, and says that it is done.
+    private func prepare(
+        _ state: MachineState, _ end: End, _ missing: PageSet, _ following: PostCopyArrival?
+    ) throws(MigrationError) {
         let arrived = MonotonicTime.now
         // Before the state: restoring some of it writes to memory, as the guest's clocks do.
         try compare(end.memory)
         let compared = MonotonicTime.now
         try restore(state)
         try following?.prepare(for: missing)
-        try startHeld()
+        try MigrationError.wrap(MigrationError.machine) { () throws(MachineError) in try machine.startHeld() }
         let ready = Ready(
             restoreNanoseconds: UInt64(clamping: (.now - compared).nanoseconds),
             compareNanoseconds: UInt64(clamping: (compared - arrived).nanoseconds))
         migration.onStage(.restored)
-        do throws(MigrationError) {
-            decision.becomeReady()
-            try main.reply(ready)
-            migration.onStage(.readySent)
-            try waitForCommit()
-            migration.onStage(.committed)
-            return Arrived(started: release(), following: following)
-        } catch {
-            following?.cancel()
-            throw error
-        }
+        decision.becomeReady()
+        try main.reply(ready)
+        migration.onStage(.readySent)
     }
 
     /// Receives memory and state, on all channels.
@@ -143,6 +152,7 @@ struct ArrivingMachine: ~Copyable {
     private func waitForCommit() throws(MigrationError) {
         // It has nothing to say but this, and may take its time.
         main.connection.stallTimeout = migration.progressTimeout
+        defer { main.connection.stallTimeout = migration.stallTimeout }
         do throws(MigrationError) {
             _ = try main.nextFrame()
         } catch .transport(.stalled(let uri, let direction, let time)) {
@@ -152,22 +162,17 @@ struct ArrivingMachine: ~Copyable {
             throw .transport(.stalled(uri, direction, after: time))
         }
         try migration.enterHandOver()
-    }
-
-    /// Starts the vCPUs' threads before the source gives the guest away, as that may fail. None enters the guest.
-    private func startHeld() throws(MigrationError) {
-        machine.pauseForCopy()
-        try MigrationError.wrap(MigrationError.machine) { () throws(MachineError) in try machine.start() }
+        migration.onStage(.committed)
     }
 
     /// Lets the guest run, which is this side's.
     private func release() -> Machine {
         decision.decide(isRunning: true)
+        migration.onStage(.taken)
         // First, as it takes no time, and a vCPU may keep this thread from its processor. Whether or not the source hears it,
-        // the guest runs here.
+        // the guest is this side's.
         try? main.reply(.running)
-        machine.resumeAfterCopy()
-        migration.onStage(.started)
+        machine.release()
         return machine
     }
 }

@@ -7,7 +7,7 @@ import VMState
 /// It is used by one thread at a time; in post-copy, by one that reads and, at a time, one that writes.
 final class DestinationChannel: @unchecked Sendable {
     // SAFETY: `IncomingMigration` uses it in its own thread, or in one that it has started for it and waits for: starting and
-    // joining order the two. In post-copy, `PostCopyArrival` reads in its own thread, and writes with its link locked: what
+    // joining order the two. The two threads of a `FirstRound` read in turns, with its lock held. In post-copy, `PostCopyArrival` reads in its own thread, and writes with its link locked: what
     // reading and writing use has nothing in common.
     let connection: Connection
     private var reader: FrameReader<Connection>

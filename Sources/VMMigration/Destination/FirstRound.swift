@@ -66,7 +66,7 @@ final class FirstRound: Sendable {
             try memory.place(chunk)
         } catch {
             failure.withLock { if $0 == nil { $0 = error } }
-            // The other thread has nothing to wait for any more.
+            // The other thread has nothing to wait for any more; at a pipe it does until the next frame, or the time is over.
             channel.connection.endReceiving()
         }
     }

@@ -81,7 +81,7 @@ public struct MigrationProgress: Hashable, Sendable {
     public var totalTime = Duration.zero
     /// From its beginning until memory was sent.
     public var setupTime = Duration.zero
-    /// How long the guest stood still.
+    /// How long the guest stood still: from when it was told to, until the destination said that it lets it go on.
     public var downtime: Duration?
     /// How long it would if it were switched over now.
     public var expectedDowntime: Duration?

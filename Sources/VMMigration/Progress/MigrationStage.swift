@@ -32,8 +32,8 @@ package enum DestinationStage: String, Hashable, Sendable, CaseIterable {
     case restored
     /// The source was told so.
     case readySent
-    /// The guest is this side's.
+    /// The source has given the guest away.
     case committed
-    /// It runs here; the source is not told yet.
-    case started
+    /// That is settled; the source is not told yet, and the guest does not run yet.
+    case taken
 }

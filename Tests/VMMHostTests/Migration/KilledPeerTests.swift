@@ -40,7 +40,7 @@ import Testing
 
     @Test(
         "The guest of a destination that is killed goes on at the source",
-        arguments: ["hello", "accepted", "round", "restored", "readySent", "committed", "started"])
+        arguments: ["hello", "accepted", "round", "restored", "readySent", "committed", "taken"])
     func destinationKilled(_ stage: String) throws {
         let pair = try MigrationPair(destinationStage: stage)
         try pair.destination.waitFor("at \(stage)")

@@ -34,7 +34,7 @@ struct HandOverTests {
         hop.onDestination = { if $0 == stage { $1.cancel() } }
         let ends = try hop.make(guest)
         switch stage {
-        case .committed, .started: #expect(ends.source == nil && ends.destination == nil)
+        case .committed, .taken: #expect(ends.source == nil && ends.destination == nil)
         default: #expect(ends.arrived == nil && ends.destination != nil)
         }
         if ends.isInDoubt {
@@ -61,7 +61,7 @@ struct HandOverTests {
         case .hello, .accepted, .round, .restored: #expect(ends.source != nil && ends.arrived == nil && !ends.isInDoubt)
         case .readySent, .committed: #expect(ends.isInDoubt && ends.arrived != nil)
         // It is decided by then, which the source hears when it asks.
-        case .started: #expect(ends.source == nil && ends.arrived != nil)
+        case .taken: #expect(ends.source == nil && ends.arrived != nil)
         }
         ends.owner(guest).expectGoodEnd("\(stage), \(String(describing: ends.source))")
     }
@@ -108,5 +108,30 @@ struct HandOverTests {
         #expect(reason.contains("was not given away") || reason.contains("does not have it"))
         #expect(ends.arrived == nil && ends.destination != nil)
         ends.owner(guest).expectGoodEnd("\(transport)")
+    }
+
+    @Test("That vCPUs cannot be started is known before the guest is given away")
+    func cannotStart() throws {
+        let guest = try smallDirtyGuest()
+        let made = Reference<Machine>()
+        var hop = Hop()
+        // A machine starts once.
+        hop.onMachine = { (machine) throws(MachineError) in
+            made.set(machine)
+            machine.pause()
+            try machine.start()
+        }
+        let ends = try hop.make(guest)
+        guard case .refused(by: .destination, let reason) = ends.source, reason.contains("started before") else {
+            Issue.record("\(String(describing: ends.source))")
+            return
+        }
+        #expect(ends.arrived == nil && ends.destination != nil)
+        // Its threads have ended, and nobody has to let it go.
+        guard case .stopped = made.value.wait().outcome else {
+            Issue.record("the machine was not stopped")
+            return
+        }
+        ends.owner(guest).expectGoodEnd("")
     }
 }

@@ -25,6 +25,8 @@ struct Hop: Sendable, CustomTestStringConvertible {
     let ended = EndedSides()
     var onSource: @Sendable (SourceStage, OutgoingMigration) -> Void = { _, _ in }
     var onDestination: @Sendable (DestinationStage, IncomingMigration) -> Void = { _, _ in }
+    /// Called with the machine that was made for the guest.
+    var onMachine: @Sendable (Machine) throws(MachineError) -> Void = { (_) throws(MachineError) in }
 
     /// Nobody has to wait long for a peer that is gone.
     static let usual = MigrationParameters(
@@ -67,7 +69,7 @@ struct Hop: Sendable, CustomTestStringConvertible {
     func make(_ source: LiveMachine, at uri: MigrationURI, to target: MigrationURI? = nil) throws -> Ends {
         let incoming = try incoming(at: uri)
         let outgoing = try outgoing(source, to: target ?? incoming.value.uri)
-        let arrival = try Arrival(incoming.value, destination, source.console, ended)
+        let arrival = try Arrival(incoming.value, destination, source.console, ended, onMachine)
         let failure = Self.failure { () throws(MigrationError) in try outgoing.value.run() }
         ended.noteSource()
         // One that nobody has come to would wait for ever.
@@ -173,13 +175,16 @@ final class Arrival: Sendable {
 
     init(
         _ migration: IncomingMigration, _ restoring: MachineConfiguration.Restoring, _ console: SharedConsole,
-        _ ended: EndedSides
+        _ ended: EndedSides,
+        _ onMachine: @escaping @Sendable (Machine) throws(MachineError) -> Void = { (_) throws(MachineError) in }
     ) throws {
         self.migration = migration
         let started = try HostThread.start(stackSize: 1 << 20) { [self] in
             do throws(MigrationError) {
                 let machine = try migration.receive { (model) throws(MachineError) in
-                    try Machine(restoring: model, restoring, console: console)
+                    let machine = try Machine(restoring: model, restoring, console: console)
+                    try onMachine(machine)
+                    return machine
                 }
                 state.change { $0.machine = try? LiveMachine(started: machine, console) }
             } catch {

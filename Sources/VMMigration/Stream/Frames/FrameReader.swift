@@ -111,6 +111,7 @@ public struct FrameReader<Source: ByteSource>: ~Copyable {
     }
 }
 
-// SAFETY: The buffers have this one owner, which is not copied, and are written within its mutating methods only. Frames
-// that point to them cannot be sent to another thread.
+// SAFETY: The buffers have this one owner, which is not copied, and are written within its mutating methods only, by one thread
+// at a time; one that is exchanged is whose it is from then on. Frames that point to them are not `Sendable`; `FirstRound`, which
+// hands one to another thread nevertheless, does so when nobody reads any more.
 extension FrameReader: @unchecked Sendable where Source: Sendable {}

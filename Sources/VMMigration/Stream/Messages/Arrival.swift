@@ -2,7 +2,7 @@ import VMState
 
 /// The destination has everything and waits for the commit.
 public struct Ready: StreamMessage {
-    /// What restoring the state took.
+    /// What restoring the state took, and starting the vCPUs' threads.
     public var restoreNanoseconds: UInt64
     /// What comparing the memory took before that.
     public var compareNanoseconds: UInt64

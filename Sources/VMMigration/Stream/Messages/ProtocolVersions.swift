@@ -1,7 +1,7 @@
 /// Versions of the protocol that a program speaks.
 public struct ProtocolVersions: Hashable, Sendable, CustomStringConvertible {
     /// Those of this program.
-    public static let own = ProtocolVersions(2...2)
+    public static let own = ProtocolVersions(3...3)
 
     public let range: ClosedRange<UInt32>
 

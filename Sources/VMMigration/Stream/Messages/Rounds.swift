@@ -1,6 +1,7 @@
 import VMState
 
-/// All memory of a round was sent on a channel. No page came twice in it: its frames may be dealt with in any order.
+/// All memory of a round was sent on a channel. No page comes twice in it,
+/// so that its frames may be dealt with in any order: which bytes of a page would stay is not said.
 public struct RoundEnd: StreamMessage {
     /// From 0.
     public var round: UInt64
