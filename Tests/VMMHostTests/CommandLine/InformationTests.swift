@@ -32,7 +32,8 @@ import Testing
         #expect(run.ending == .exited(0))
         #expect(run.errors == "")
         for flag in [
-            "-k, --kernel", "-m, --memory", "-c, --cpus", "-i, --module", "-p, --params", "--format", "--load-address",
+            "USAGE: vmm run ", "-k, --kernel", "-m, --memory", "-c, --cpus", "-i, --module", "-p, --params", "--format",
+            "--load-address",
             "--entry", "--irqchip", "--pit", "--timeout", "--config", "--kvm-device", "--report",
             "--inspect-on-exit", "--print-configuration", "Exit status:", "Ctrl-A X",
         ] { #expect(run.text.contains(flag), "no \(flag) in \(run.text)") }
