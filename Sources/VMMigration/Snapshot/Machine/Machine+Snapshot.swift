@@ -44,6 +44,8 @@ private struct MappedSnapshot {
     /// The full snapshot at the end of the chain, where there is one.
     private let base: Snapshot
     private let file: SharedMemoryFile
+    /// The blocks whose pages can be at several places.
+    private let shareable: Set<Int>
 
     init(_ snapshot: Snapshot) throws(MigrationError) {
         let base = try MigrationError.wrap(MigrationError.snapshot) { () throws(SnapshotError) in try snapshot.base() }
@@ -63,6 +65,7 @@ private struct MappedSnapshot {
             try MigrationError.wrap(MigrationError.host) { () throws(HostMemoryError) in
                 try MemoryFile(adopting: descriptor, name: "\(base.path)")
             })
+        shareable = Set(saved.enumerated().lazy.filter(\.element.isShareable).map(\.offset))
         self.snapshot = snapshot
         self.base = base
     }
@@ -76,7 +79,6 @@ private struct MappedSnapshot {
 
     /// Reads what is not as in the mapped file.
     func fill(_ machine: Machine) throws(MigrationError) {
-        let shareable = try shareableBlocks(machine)
         guard snapshot.files.count > 1 || !shareable.isEmpty else { return }
         let memory = try TargetMemory(machine)
         // Memory that no region has would stand in the place of another.
@@ -100,16 +102,6 @@ private struct MappedSnapshot {
         }
         try MigrationError.wrap(MigrationError.regions) { () throws(RegionManagerError) in
             try machine.regions.withTurn { manager throws(RegionManagerError) in try manager.endFilling() }
-        }
-    }
-}
-
-extension MappedSnapshot {
-    private func shareableBlocks(_ machine: Machine) throws(MigrationError) -> Set<Int> {
-        try MigrationError.wrap(MigrationError.regions) { () throws(RegionManagerError) in
-            try machine.regions.withTurn { manager throws(RegionManagerError) in
-                Set(manager.usedBackings.enumerated().lazy.filter(\.element.isShareable).map(\.offset))
-            }
         }
     }
 }
