@@ -96,8 +96,11 @@ private struct IndexParser: ~Copyable {
             let runCount = try section.number(reader, as: UInt64.self)
             let nameLength = try section.number(reader, as: UInt8.self)
             let bytes = try section.bytes(reader, count: Int(nameLength))
-            let name = String(validating: bytes, as: UTF8.self)
-            guard let name, names.insert(name).inserted else { throw flaw(.blockName, reader) }
+            // What is not UTF-8 is repaired, and then another.
+            let name = String(decoding: bytes, as: UTF8.self)
+            guard name.utf8.elementsEqual(bytes), count == 1 || names.insert(name).inserted else {
+                throw flaw(.blockName, reader)
+            }
             try require(
                 base % UInt64(SnapshotFormat.pageBytes) == 0 && base >= table.end && base <= limit
                     && pageCount <= (limit - base) >> SnapshotFormat.pageShift, .blockPlace, reader)
