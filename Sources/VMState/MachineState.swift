@@ -24,17 +24,22 @@ public struct MachineState: Hashable, Sendable {
     public func partIfPresent<Part: SavedPart>(
         _ type: Part.Type = Part.self, _ instance: Int = 0
     ) throws(StateError) -> Part? {
-        var found: StateRecord?
-        let kind = Part.kind
+        guard let index = try index(of: Part.kind, instance) else { return nil }
+        return try Part(records[index])
+    }
+
+    private func index(of kind: String, _ instance: Int) throws(StateError) -> Int? {
+        var found: Int?
         // Few kinds are of the same length, which takes less to compare.
         let length = kind.utf8.count
-        for record in records
-        where record.instance == instance && record.kind.utf8.count == length && record.kind == kind {
-            guard found == nil else { throw StateError(record, .count(2)) }
-            found = record
+        for index in records.indices
+        where records[index].instance == instance && records[index].kind.utf8.count == length
+            && records[index].kind == kind
+        {
+            guard found == nil else { throw StateError(records[index], .count(2)) }
+            found = index
         }
-        guard let found else { return nil }
-        return try Part(found)
+        return found
     }
 
     /// All of a kind, which are numbered from 0 on.

@@ -3,11 +3,11 @@ import KVM
 /// Whether a host has what a machine from elsewhere was made with.
 struct HostCheck {
     private let supported: [CPUIDEntry]
-    private let msrs: Set<UInt32>
+    private let msrs: [UInt32]
 
     init(_ support: StateSupport, _ supported: [CPUIDEntry]) {
         self.supported = supported
-        msrs = Set(support.msrs)
+        msrs = support.msrs
     }
 
     /// - Throws: `MachineError.hostLacks`.
