@@ -207,7 +207,8 @@ struct KVMPartitionTests {
         #expect(dirty.all == [0x23])
         try carryOut(partition, map: [mapping(40..<41)])
         var round = DirtyRound()
-        try partition.readDirtyLog(nil, into: &round)
+        let isThere = try partition.readDirtyLog(nil, into: &round)
+        #expect(isThere)
         round.forEachRun { dirty.markDirty([$0]) }
         #expect(dirty.all == [0x23, 0x2f])
         try partition.stopLogging()

@@ -26,6 +26,7 @@ package protocol DirtyLogSource: AnyObject, Sendable {
     /// before anything of the memory can change.
     /// - Parameter range: what is wanted; nil for all. Of slots that are in it only in part, the log may have begun anew for
     ///   all of their pages, if they are all in the round.
+    /// - Returns: false where the machine is gone: nothing was added then.
     /// - Throws: the round then has what was taken so far, and is not finished.
-    func readDirtyLog(_ range: MemoryRange?, into round: inout DirtyRound) throws(PartitionError)
+    func readDirtyLog(_ range: MemoryRange?, into round: inout DirtyRound) throws(PartitionError) -> Bool
 }

@@ -14,7 +14,7 @@ public struct DirtyRound: ~Copyable, Sendable {
     /// Ascending and disjoint.
     @usableFromInline private(set) var pieces: [DirtyPiece] = []
     /// Those of the pieces, one after another, and room behind them.
-    @usableFromInline private(set) var words: [UInt64] = []
+    @usableFromInline var words: [UInt64] = []
     private var wordCount = 0
     /// Where pages come from that the kernel's log does not have.
     private var bitmaps: DirtyLogSink?
@@ -22,10 +22,9 @@ public struct DirtyRound: ~Copyable, Sendable {
     private var map: RegionMap?
     /// How many pages were written.
     public private(set) var pageCount: UInt64 = 0
-    /// How long the harvest took.
-    public package(set) var duration: Duration = .zero
-    /// How much of that were calls of the kernel.
-    public package(set) var kernelDuration: Duration = .zero
+    /// Of the harvest.
+    package var nanoseconds: UInt64 = 0
+    package var kernelNanoseconds: UInt64 = 0
 
     /// Empty.
     public init() {}
@@ -44,6 +43,12 @@ public struct DirtyRound: ~Copyable, Sendable {
         }
         finish(nil)
     }
+
+    /// How long the harvest took.
+    public var duration: Duration { .nanoseconds(Int64(clamping: nanoseconds)) }
+
+    /// How much of that were calls of the kernel.
+    public var kernelDuration: Duration { .nanoseconds(Int64(clamping: kernelNanoseconds)) }
 
     /// How many bytes the pages have.
     public var byteCount: UInt64 { pageCount << PageSize.size4K.shift }
@@ -102,8 +107,8 @@ extension DirtyRound {
     mutating func begin(_ bitmaps: DirtyLogSink) {
         clear()
         self.bitmaps = bitmaps
-        duration = .zero
-        kernelDuration = .zero
+        nanoseconds = 0
+        kernelNanoseconds = 0
     }
 
     /// Adds memory, with what a log of the kernel's has of it.
@@ -111,28 +116,53 @@ extension DirtyRound {
     ///   - range: above all there is in the round. Until `finish(_:)`, this memory must not change.
     ///   - fill: sets all of its words: a bit for each page, the first in the lowest bit of the first. Where it throws, nothing
     ///     is added.
+    @inlinable
     package mutating func append<Failure: Error>(
         _ range: MemoryRange, _ fill: (UnsafeMutableBufferPointer<UInt64>) throws(Failure) -> Void
     ) throws(Failure) {
+        var piece = makeRoom(range)
+        try words.withUnsafeMutableBufferPointer { (words) throws(Failure) in
+            let room = UnsafeMutableBufferPointer(rebasing: words[piece.words])
+            try fill(room)
+            // At once, while they are in the cache.
+            piece.pageCount = UnsafeBufferPointer(room).setBitCount()
+        }
+        append(piece)
+    }
+
+    /// Adds memory no page of which was written, as far as is known yet.
+    /// - Parameter range: as of the other.
+    package mutating func append(_ range: MemoryRange) {
+        let piece = makeRoom(range)
+        for word in piece.words { words[word] = 0 }
+        append(piece)
+    }
+
+    /// The words of the memory that was added last.
+    /// - Parameter body: not called where none of its pages was written.
+    @inlinable
+    package borrowing func withLastWords<Failure: Error>(
+        _ body: (UnsafeBufferPointer<UInt64>) throws(Failure) -> Void
+    ) throws(Failure) {
+        guard let piece = pieces.last, piece.pageCount > 0 else { return }
+        try words.withUnsafeBufferPointer { (words) throws(Failure) in
+            try body(UnsafeBufferPointer(rebasing: words[piece.words]))
+        }
+    }
+
+    @usableFromInline
+    mutating func makeRoom(_ range: MemoryRange) -> DirtyPiece {
         if map == nil { map = bitmaps?.map }
         let piece = DirtyPiece(range: range, firstWord: wordCount)
         let end = piece.words.upperBound
         if words.count < end { words.append(contentsOf: repeatElement(0, count: end - words.count)) }
-        try words.withUnsafeMutableBufferPointer { (words) throws(Failure) in
-            try fill(UnsafeMutableBufferPointer(rebasing: words[piece.words]))
-        }
-        wordCount = end
-        pieces.append(piece)
+        return piece
     }
 
-    /// The words of the memory that was added last.
-    package borrowing func withLastWords<Failure: Error>(
-        _ body: (UnsafeBufferPointer<UInt64>) throws(Failure) -> Void
-    ) throws(Failure) {
-        guard let piece = pieces.last else { return }
-        try words.withUnsafeBufferPointer { (words) throws(Failure) in
-            try body(UnsafeBufferPointer(rebasing: words[piece.words]))
-        }
+    @usableFromInline
+    mutating func append(_ piece: DirtyPiece) {
+        wordCount = piece.words.upperBound
+        pieces.append(piece)
     }
 
     /// Adds pages that a ring had, of the memory that was added.
@@ -141,17 +171,24 @@ extension DirtyRound {
         words.withUnsafeMutableBufferPointer { words in
             // Of the same slot, mostly, as the pages before.
             var last: DirtyPiece?
+            var (lastIndex, count) = (0, 0 as UInt64)
             for range in ranges {
-                if let piece = last, piece.range.contains(range) {
-                    words.setBits(piece.wordBits(of: range))
-                } else if let piece = pieces.first(where: { $0.range.contains(range) }) {
-                    words.setBits(piece.wordBits(of: range))
-                    last = piece
-                } else {
-                    others(range)
+                if last?.range.contains(range) != true {
+                    guard let index = pieces.firstIndex(where: { $0.range.contains(range) }) else {
+                        others(range)
+                        continue
+                    }
+                    if last != nil { pieces[lastIndex].pageCount += count }
+                    (last, lastIndex, count) = (pieces[index], index, 0)
                 }
+                if let last { count &+= words.setBits(last.wordBits(of: range)) }
             }
+            if last != nil { pieces[lastIndex].pageCount += count }
         }
+    }
+
+    package mutating func noteKernelTime(since began: MonotonicTime) {
+        kernelNanoseconds &+= MonotonicTime.now.nanoseconds &- began.nanoseconds
     }
 
     /// Adds what the bitmaps have, and counts.
@@ -160,14 +197,14 @@ extension DirtyRound {
         for index in pieces.indices {
             if let range { narrow(index, to: range) }
             let piece = pieces[index]
-            let count = words.withUnsafeMutableBufferPointer { words in
+            words.withUnsafeMutableBufferPointer { words in
                 let room = UnsafeMutableBufferPointer(rebasing: words[piece.words])
                 var span = room.mutableSpan
-                map?.harvestDirtyPages(of: piece.range, into: &span)
-                return UnsafeBufferPointer(room).setBitCount()
+                guard let map, map.harvestDirtyPages(of: piece.range, into: &span) > 0 else { return }
+                // Some of them may be in the log as well.
+                pieces[index].pageCount = UnsafeBufferPointer(room).setBitCount()
             }
-            pieces[index].pageCount = count
-            pageCount += count
+            pageCount += pieces[index].pageCount
         }
     }
 
@@ -177,6 +214,7 @@ extension DirtyRound {
         guard let common = piece.range.intersection(range), common != piece.range else { return }
         putBack(piece)
         pieces[index].range = common
+        pieces[index].pageCount = 0
         let words = pieces[index].words
         for word in words { self.words[word] = 0 }
     }
@@ -188,8 +226,8 @@ struct DirtyPiece: Sendable {
     @usableFromInline var range: MemoryRange
     /// Of the first page, in the lowest bit; among those of the round.
     @usableFromInline let firstWord: Int
-    /// Nil before they are counted.
-    @usableFromInline var pageCount: UInt64?
+    /// How many were written.
+    @usableFromInline var pageCount: UInt64 = 0
 
     init(range: MemoryRange, firstWord: Int) {
         self.range = range

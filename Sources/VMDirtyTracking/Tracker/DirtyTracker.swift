@@ -116,18 +116,15 @@ public final class DirtyTracker: Sendable {
             let began = MonotonicTime.now
             round.begin(bitmaps)
             guard current != nil else { throw .notTracking }
-            guard !source.isGone else { throw .machineGone }
+            let isThere: Bool
             do throws(PartitionError) {
-                try source.readDirtyLog(range, into: &round)
+                isThere = try source.readDirtyLog(range, into: &round)
             } catch {
                 round.putBack()
                 throw .partition(error)
             }
-            guard !source.isGone else {
-                round.putBack()
-                throw .machineGone
-            }
-            round.duration = .now - began
+            guard isThere else { throw .machineGone }
+            round.nanoseconds = MonotonicTime.now.nanoseconds &- began.nanoseconds
         }
     }
 

@@ -92,6 +92,7 @@ extension UnsafeBufferPointer<UInt64> {
     }
 
     /// How many bits are set.
+    @usableFromInline
     package func setBitCount() -> UInt64 { cbitcount(baseAddress, count) }
 
     /// How many of some bits are set, all of which are there.
@@ -124,16 +125,27 @@ extension UnsafeBufferPointer<UInt64> {
 
 extension UnsafeMutableBufferPointer<UInt64> {
     /// Sets some bits, all of which are there.
-    func setBits(_ bits: ClosedRange<UInt64>) {
-        let (first, last) = (Int(bits.lowerBound >> 6), Int(bits.upperBound >> 6))
-        let head: UInt64 = ~0 << (bits.lowerBound & 63)
-        let tail: UInt64 = ~0 >> (63 - bits.upperBound & 63)
-        guard first < last else {
-            self[first] |= head & tail
-            return
+    /// - Returns: how many of them were not set.
+    @inline(__always)
+    func setBits(_ bits: ClosedRange<UInt64>) -> UInt64 {
+        let (first, last) = (Int(bits.lowerBound &>> 6), Int(bits.upperBound &>> 6))
+        let head: UInt64 = ~0 &<< (bits.lowerBound & 63)
+        let tail: UInt64 = ~0 &>> (63 &- bits.upperBound & 63)
+        if bits.lowerBound == bits.upperBound {
+            // Pages that are apart come one by one. One bit is counted without an instruction for counting.
+            let isSet = self[first] &>> (bits.lowerBound & 63) & 1
+            self[first] |= 1 &<< (bits.lowerBound & 63)
+            return isSet ^ 1
         }
-        self[first] |= head
-        self[(first + 1)..<last].update(repeating: ~0)
-        self[last] |= tail
+        guard first < last else { return set(head & tail, at: first) }
+        var count = set(head, at: first) &+ set(tail, at: last)
+        for index in (first &+ 1)..<last { count &+= set(~0, at: index) }
+        return count
+    }
+
+    private func set(_ bits: UInt64, at index: Int) -> UInt64 {
+        let new = bits & ~self[index]
+        self[index] |= bits
+        return UInt64(new.nonzeroBitCount)
     }
 }

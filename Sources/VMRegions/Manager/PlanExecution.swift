@@ -11,7 +11,7 @@ import VMMemory
 /// Devices that lose memory lose it only once its pages are unlocked and the partitions' processors stand still, where
 /// they have to: what is replaced is away from devices for as long as the steps take. Pages that are locked, and maps that
 /// are read, by who was quicker are waited for only for a moment then, before it is all tried again.
-struct PlanExecution {
+final class PlanExecution {
     private enum Step {
         case withdraw
         case begin(Int)
@@ -70,14 +70,14 @@ struct PlanExecution {
 
     /// Makes all steps.
     /// - Throws: what the first that fails says; those before it are made.
-    mutating func run() throws(ChangeFailure) {
+    func run() throws(ChangeFailure) {
         if content.withdrawn.isEmpty { try makeSteps() } else { try makeStepsWhenUnused() }
         for partition in partitions where !content.isEmpty { partition.end() }
         // Not before the processors run again: it can take seconds.
         for piece in content.prefetched { space.host.prefetch(piece) }
     }
 
-    private mutating func makeStepsWhenUnused() throws(ChangeFailure) {
+    private func makeStepsWhenUnused() throws(ChangeFailure) {
         let deadline = MonotonicTime.now.advanced(by: timeout)
         while true {
             try space.waitUntilUnlocked(content.withdrawn, until: deadline, of: timeout)
@@ -93,7 +93,7 @@ struct PlanExecution {
         }
     }
 
-    private mutating func makeSteps() throws(ChangeFailure) {
+    private func makeSteps() throws(ChangeFailure) {
         while done < steps.count {
             do throws(ChangeFailure) {
                 try perform(steps[done])
@@ -107,7 +107,7 @@ struct PlanExecution {
 
     /// Takes back, the last first, what has been made.
     /// - Throws: what a step says that cannot be taken back now; the call can be repeated.
-    mutating func unwind() throws(ChangeFailure) {
+    func unwind() throws(ChangeFailure) {
         while done > 0 {
             try takeBack(steps[done - 1])
             done -= 1

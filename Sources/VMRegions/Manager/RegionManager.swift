@@ -35,8 +35,10 @@ public actor RegionManager {
     private(set) var backings: NumberedBackings
     private(set) var partitions: [any Partition]
     public private(set) var counters: RegionCounters
-    /// A change that failed, and could not be taken back all the way; and why.
-    private(set) var unfinished: (execution: PlanExecution, failure: ChangeFailure, restoring: ChangeFailure)?
+    /// Why a change failed, and could not be taken back all the way.
+    private(set) var unfinished: (failure: ChangeFailure, restoring: ChangeFailure)?
+    /// That change.
+    private var unfinishedExecution: PlanExecution?
     /// Regions without a handle that could not be removed when it was dropped.
     private var orphans: Set<RegionID> = []
     /// Whether partitions and listeners are being called, which can ask for nothing meanwhile.
@@ -165,7 +167,7 @@ public actor RegionManager {
             throw .region(error)
         }
         guard !plan.removed.isEmpty || !plan.added.isEmpty else { return }
-        var execution: PlanExecution
+        let execution: PlanExecution
         do throws(RegionMapError) {
             execution = try PlanExecution(
                 plan, of: backings, in: space, partitions, waitingUpTo: timeout ?? lockTimeout)
@@ -178,19 +180,20 @@ public actor RegionManager {
         } catch {
             planner.undo(plan)
             counters.failed += 1
-            try unwind(&execution, after: error)
+            try unwind(execution, after: error)
             throw .failed(error)
         }
         execution.count(in: &counters)
     }
 
     private func unwind(
-        _ execution: inout PlanExecution, after failure: ChangeFailure
+        _ execution: PlanExecution, after failure: ChangeFailure
     ) throws(RegionManagerError) {
         do throws(ChangeFailure) {
             try callingOut { () throws(ChangeFailure) in try execution.unwind() }
         } catch {
-            unfinished = (execution, failure, error)
+            unfinished = (failure, error)
+            unfinishedExecution = execution
             retryLater()
             throw .notRestored(failure, restoring: error)
         }
@@ -200,9 +203,10 @@ public actor RegionManager {
     /// - Throws: also where a change is under way.
     func finishUnwinding() throws(RegionManagerError) {
         guard !isCallingOut else { throw .withinChange }
-        guard var unfinished else { return }
+        guard let unfinished, let execution = unfinishedExecution else { return }
         self.unfinished = nil
-        try unwind(&unfinished.execution, after: unfinished.failure)
+        unfinishedExecution = nil
+        try unwind(execution, after: unfinished.failure)
     }
 
     private func callingOut<Failure: Error>(_ body: () throws(Failure) -> Void) throws(Failure) {

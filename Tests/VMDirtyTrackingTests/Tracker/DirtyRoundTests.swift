@@ -143,6 +143,34 @@ import VMRegions
     }
 
     @Test(
+        "Pages that rings had count once, however often and in whatever runs they come; those of no slot are handed back",
+        arguments: [1, 2, .random(in: 3...(.max))] as [UInt64])
+    func rings(_ seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        let memory = try TrackedMemory()
+        var round = DirtyRound()
+        let slots: [Range<UInt64>] = [3..<80, 90..<311, 650..<800]
+        for turn in 0..<100 {
+            round.begin(memory.manager.dirtyLog)
+            for slot in slots { round.append(pages(slot)) }
+            let ranges = (0..<Int.random(in: 0...40, using: &random)).map { _ in
+                let start = UInt64.random(in: 0..<TrackedMemory.end, using: &random)
+                return start..<start + (Bool.random(using: &random) ? 1 : .random(in: 1...200, using: &random))
+            }
+            var others: [Range<UInt64>] = []
+            round.add(ranges.map(pages)) { others.append($0.frames) }
+            try memory.write(95)
+            round.finish(nil)
+
+            let (inside, outside) = ranges.split { range in slots.contains { $0.clamped(to: range) == range } }
+            let (frames, count) = (round.frames(), round.pageCount)
+            #expect(others == outside, "seed \(seed), turn \(turn)")
+            #expect(frames == Set(inside.joined()).union([95]), "seed \(seed), turn \(turn): \(ranges)")
+            #expect(count == UInt64(frames.count), "seed \(seed), turn \(turn): \(ranges)")
+        }
+    }
+
+    @Test(
         "Whatever is logged and marked, asked for and put back, each page is in the round or in the bitmaps",
         arguments: [1, 2, 3, .random(in: 4...(.max))] as [UInt64])
     func model(_ seed: UInt64) throws {
@@ -210,5 +238,11 @@ import VMRegions
             next = frames.upperBound
         }
         return slots
+    }
+}
+
+extension Array {
+    fileprivate func split(_ isFirst: (Element) -> Bool) -> ([Element], [Element]) {
+        (filter(isFirst), filter { !isFirst($0) })
     }
 }

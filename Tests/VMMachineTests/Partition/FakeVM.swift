@@ -304,7 +304,7 @@ extension KVMPartition {
 
     func harvestDirtyPages() throws(PartitionError) {
         var round = DirtyRound()
-        try readDirtyLog(nil, into: &round)
+        _ = try readDirtyLog(nil, into: &round)
         round.forEachRun { dirtyPages.markDirty([$0]) }
     }
 }

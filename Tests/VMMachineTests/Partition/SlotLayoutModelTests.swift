@@ -50,6 +50,13 @@ import VMAddressSpace
                 layout.apply(change)
                 #expect(layout == coalesced)
             }
+            if let index = layout.slots.indices.randomElement(using: &random) {
+                let flags = layout.slots[index].flags
+                layout.setFlags(flags.symmetricDifference(.logDirtyPages), at: index)
+                #expect(layout == SlotLayout(slots: layout.slots))
+                layout.setFlags(flags, at: index)
+            }
+            #expect(layout == SlotLayout(slots: layout.slots))
             #expect(Self.byPage(layout) == model)
             #expect(zip(layout.slots, layout.slots.dropFirst()).allSatisfy { $0.range.last < $1.range.start })
         }

@@ -101,7 +101,7 @@ final class DirtyRings: Sendable {
     ///   - index: of the vCPU whose ring it is to be, because it is full, on its thread; nil for all, while no vCPU runs.
     ///   - vm: of the vCPUs.
     ///   - body: marks pages as written, in the order in which each vCPU wrote them first. It is called before the rings can be
-    ///     drained again.
+    ///     drained again, perhaps twice.
     /// - Throws: `body` was called then all the same. `ENOBUFS` where a ring stays full though nothing is in it.
     func drain(
         _ index: Int?, _ vm: borrowing VirtualMachine, _ body: ([MemoryRange]) -> Void
@@ -128,8 +128,16 @@ final class DirtyRings: Sendable {
                 }
             }
             guard state.pendingCount > 0 || state.hasLostPages else { return }
-            // Marked after the reset: what is written up to it is not logged again, and must not be copied before it.
-            defer { body(state.hasLostPages ? [.whole] : state.ranges) }
+            // Where vCPUs run, marked after the reset: what they write up to it is not logged again, and must not be copied
+            // before it. Where none does, marked at once, while it all is in the cache.
+            if index == nil { body(state.ranges) }
+            defer {
+                if state.hasLostPages {
+                    body([.whole])
+                } else if index != nil {
+                    body(state.ranges)
+                }
+            }
             try state.reset(vm)
         }
     }

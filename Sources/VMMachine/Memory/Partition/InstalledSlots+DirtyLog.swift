@@ -16,6 +16,7 @@ extension InstalledSlots {
     }
 
     private mutating func harvest(_ slot: MemorySlot, goesOn: Bool) throws(SlotFailure) {
+        guard let id = table.withLock({ $0.id(of: slot) }) else { return }
         let count = slot.dirtyLogWordCount
         // Taken out, so that the rest can be used meanwhile.
         var log = log
@@ -24,11 +25,11 @@ extension InstalledSlots {
         if log.count < count { log = Array(repeating: 0, count: count) }
         let pages = try log.withUnsafeMutableBufferPointer { (room) throws(SlotFailure) in
             let words = UnsafeMutableBufferPointer(rebasing: room.prefix(count))
-            try read(slot, into: words)
+            try read(slot, id, into: words)
             let pages = UnsafeBufferPointer(words).setBitCount()
             if pages > 0 { dirtyPages.merge(UnsafeBufferPointer(words), of: slot.range) }
             // A slot that stays must not report the same pages again.
-            if goesOn, method == .manual { try clear(slot, UnsafeBufferPointer(words)) }
+            if goesOn, method == .manual { try clear(slot, id, UnsafeBufferPointer(words)) }
             return pages
         }
         table.withLock { $0.counters.pagesHarvested += pages }
@@ -37,35 +38,44 @@ extension InstalledSlots {
     /// Adds the slots in a range to a round, with what their logs or the rings have, which begin anew.
     /// - Throws: some slots may have no log then, where the error says so.
     mutating func read(_ range: MemoryRange?, into round: inout DirtyRound) throws(SlotFailure) {
-        var kernelTime = Duration.zero
-        defer { round.kernelDuration = kernelTime }
+        let (slots, ids) = table.withLock { ($0.layout, $0.ids) }
         let isByBitmap = method != .ring
-        for slot in range.map({ layout.slots(overlapping: [$0]) }) ?? layout.slots {
-            guard isByBitmap, slot.flags.contains(.logDirtyPages) else {
-                round.append(slot.range) { $0.update(repeating: 0) }
-                continue
-            }
-            let began = MonotonicTime.now
-            defer { kernelTime += .now - began }
-            try round.append(slot.range) { (words) throws(SlotFailure) in
-                try read(slot, into: words)
-                if method == .manual, let range { words.clear(outside: range, of: slot.range) }
-            }
-            if method == .manual {
-                try round.withLastWords { (words) throws(SlotFailure) in try clear(slot, words) }
+        for index in range.map({ slots.indices(overlapping: $0) }) ?? slots.slots.indices {
+            let slot = slots.slots[index]
+            if isByBitmap, slot.flags.contains(.logDirtyPages) {
+                try read(slot, ids[index], range, into: &round)
+            } else {
+                round.append(slot.range)
             }
         }
-        if method == .ring {
-            let wasQuiesced = isQuiesced
-            quiesce()
-            defer { if !wasQuiesced { resume() } }
-            let began = MonotonicTime.now
-            try drainRings { ranges in round.add(ranges) { dirtyPages.markDirty([$0]) } }
-            if calls.hasLostDirtyPages { try protectAnew() }
-            kernelTime = .now - began
-        }
+        if !isByBitmap { try readRings(into: &round) }
         round.finish(range)
         table.withLock { $0.counters.pagesHarvested += round.pageCount }
+    }
+
+    private mutating func read(
+        _ slot: MemorySlot, _ id: MemorySlotID, _ range: MemoryRange?, into round: inout DirtyRound
+    ) throws(SlotFailure) {
+        let began = MonotonicTime.now
+        defer { round.noteKernelTime(since: began) }
+        try round.append(slot.range) { (words) throws(SlotFailure) in
+            try read(slot, id, into: words)
+            if method == .manual, let range { words.clear(outside: range, of: slot.range) }
+        }
+        if method == .manual {
+            try round.withLastWords { (words) throws(SlotFailure) in try clear(slot, id, words) }
+        }
+    }
+
+    /// What comes out of the rings is counted as calls of the kernel's: it is spread over both.
+    private mutating func readRings(into round: inout DirtyRound) throws(SlotFailure) {
+        let wasQuiesced = isQuiesced
+        quiesce()
+        defer { if !wasQuiesced { resume() } }
+        let began = MonotonicTime.now
+        defer { round.noteKernelTime(since: began) }
+        try drainRings { ranges in round.add(ranges) { dirtyPages.markDirty([$0]) } }
+        if calls.hasLostDirtyPages { try protectAnew() }
     }
 
     /// Has all pages protected, after some were lost that are writable and in no ring any more; and marks all. The processors
@@ -84,8 +94,9 @@ extension InstalledSlots {
         calls.hasLostDirtyPages = false
     }
 
-    private func read(_ slot: MemorySlot, into words: UnsafeMutableBufferPointer<UInt64>) throws(SlotFailure) {
-        guard let id = table.withLock({ $0.id(of: slot) }) else { return words.update(repeating: 0) }
+    private func read(
+        _ slot: MemorySlot, _ id: MemorySlotID, into words: UnsafeMutableBufferPointer<UInt64>
+    ) throws(SlotFailure) {
         try SlotFailure.wrap(.readDirtyLog, slot.range) { () throws(KVMError) in
             try calls.getDirtyLog(id, into: words)
         }
@@ -93,8 +104,9 @@ extension InstalledSlots {
 
     /// Starts a log anew for the pages that it had: in pieces, between which the guest's processors can have pages of theirs
     /// made writable.
-    private mutating func clear(_ slot: MemorySlot, _ words: UnsafeBufferPointer<UInt64>) throws(SlotFailure) {
-        guard let id = table.withLock({ $0.id(of: slot) }) else { return }
+    private mutating func clear(
+        _ slot: MemorySlot, _ id: MemorySlotID, _ words: UnsafeBufferPointer<UInt64>
+    ) throws(SlotFailure) {
         // Of logs that began full the kernel has not protected large pages, and does so here, but only while new logs
         // would begin full as well.
         if beganFull { try setProtection(.manualInitiallySet) }

@@ -28,7 +28,7 @@ extension KVMPartition: DirtyLogSource {
         try perform { (state) throws(SlotStateError) in try state.stopLogging() }
     }
 
-    package func readDirtyLog(_ range: MemoryRange?, into round: inout DirtyRound) throws(PartitionError) {
+    package func readDirtyLog(_ range: MemoryRange?, into round: inout DirtyRound) throws(PartitionError) -> Bool {
         try perform { (state) throws(SlotStateError) in try state.read(range, into: &round) }
     }
 

@@ -87,10 +87,14 @@ public final class KVMPartition: Partition {
     }
 
     /// Runs `body`, unless the VM is about to go.
-    func perform(_ body: (inout SlotState) throws(SlotStateError) -> Void) throws(PartitionError) {
+    /// - Returns: whether it has run.
+    @discardableResult
+    func perform(_ body: (inout SlotState) throws(SlotStateError) -> Void) throws(PartitionError) -> Bool {
         do throws(SlotStateError) {
-            try state.withLock { (state) throws(SlotStateError) in
-                if !state.isAbandoned { try body(&state) }
+            return try state.withLock { (state) throws(SlotStateError) in
+                guard !state.isAbandoned else { return false }
+                try body(&state)
+                return true
             }
         } catch {
             throw PartitionError(error, in: name)

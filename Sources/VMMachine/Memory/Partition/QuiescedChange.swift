@@ -7,8 +7,12 @@ struct QuiescedChange: Sendable {
     let announced: PartitionChange
     /// What the guest saw before it.
     let before: SlotLayout
+    /// What it is to see after it; nil once that has become something else.
+    var after: SlotLayout?
     /// Where slots were of those that are not there after it.
     let gone: Set<MemoryRange>
+    /// Whether what it announced to unmap has been unmapped.
+    var hasUnmapped = false
 
     /// Whether a slot is the same before it and after.
     func keeps(_ slot: MemorySlot) -> Bool {

@@ -60,20 +60,23 @@ extension SlotLayout {
     /// What it takes to get to `other`: no slot that is in both goes. Takes time linear in the number of slots.
     func difference(to other: SlotLayout) -> SlotChange {
         var change = SlotChange()
-        var old = 0
-        var new = 0
-        while old < slots.count || new < other.slots.count {
-            if old < slots.count, new < other.slots.count, slots[old] == other.slots[new] {
-                old += 1
-                new += 1
-            } else if new == other.slots.count
-                || old < slots.count && slots[old].range.start <= other.slots[new].range.start
-            {
-                change.removed.append(slots[old])
-                old += 1
-            } else {
-                change.added.append(other.slots[new])
-                new += 1
+        var (old, new) = (0, 0)
+        slots.withUnsafeBufferPointer { slots in
+            other.slots.withUnsafeBufferPointer { others in
+                while old < slots.count || new < others.count {
+                    if old < slots.count, new < others.count, slots[old].isSame(as: others[new]) {
+                        old += 1
+                        new += 1
+                    } else if new == others.count
+                        || old < slots.count && slots[old].range.start <= others[new].range.start
+                    {
+                        change.removed.append(slots[old])
+                        old += 1
+                    } else {
+                        change.added.append(others[new])
+                        new += 1
+                    }
+                }
             }
         }
         return change
@@ -83,5 +86,14 @@ extension SlotLayout {
         for (first, second) in zip(elements, elements.dropFirst()) where second.range.start <= first.range.last {
             throw .unordered(first.range, second.range)
         }
+    }
+}
+
+extension MemorySlot {
+    /// As `==`, which is another module's and takes a call.
+    @inline(__always)
+    fileprivate func isSame(as other: MemorySlot) -> Bool {
+        range.start.rawValue == other.range.start.rawValue && range.last.rawValue == other.range.last.rawValue
+            && hostAddress == other.hostAddress && flags.rawValue == other.flags.rawValue
     }
 }

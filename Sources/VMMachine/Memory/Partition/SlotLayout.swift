@@ -3,7 +3,27 @@ import VMAddressSpace
 
 /// Guest memory as memory slots: ascending and disjoint. A pure value; what is computed here costs no call of the kernel.
 struct SlotLayout: Hashable, Sendable {
-    private(set) var slots: [MemorySlot] = []
+    private(set) var slots: [MemorySlot]
+    /// How many slots could be one with the next.
+    private var jointCount: Int
+
+    /// - Parameter slots: ascending and disjoint.
+    init(slots: [MemorySlot] = []) {
+        self.slots = slots
+        jointCount = 0
+        jointCount = joints(from: 0, to: slots.count)
+    }
+
+    /// How many slots could be one with the next, of those from the one before `first` up to the one before `end`.
+    private func joints(from first: Int, to end: Int) -> Int {
+        var count = 0
+        var index = max(first, 1)
+        while index < min(end, slots.count) {
+            if slots[index - 1].continues(in: slots[index]) { count += 1 }
+            index += 1
+        }
+        return count
+    }
 
     /// How many slots begin below `address`.
     private func count(below address: GuestAddress) -> Int {
@@ -48,13 +68,18 @@ struct SlotLayout: Hashable, Sendable {
     @discardableResult
     mutating func insert(_ slot: MemorySlot) -> Int {
         let index = count(below: slot.range.start)
+        jointCount -= joints(from: index, to: index + 1)
         slots.insert(slot, at: index)
+        jointCount += joints(from: index, to: index + 2)
         return index
     }
 
     /// Takes a slot out that is there.
     mutating func remove(_ slot: MemorySlot) {
-        if let index = index(of: slot) { slots.remove(at: index) }
+        guard let index = index(of: slot) else { return }
+        jointCount -= joints(from: index, to: index + 2)
+        slots.remove(at: index)
+        jointCount += joints(from: index, to: index + 1)
     }
 
     /// Carries out a change that was computed for this layout.
@@ -65,12 +90,14 @@ struct SlotLayout: Hashable, Sendable {
 
     /// Gives a slot other flags.
     mutating func setFlags(_ flags: MemorySlot.Flags, at index: Int) {
+        jointCount -= joints(from: index, to: index + 2)
         slots[index].flags = flags
+        jointCount += joints(from: index, to: index + 2)
     }
 
     /// Makes all slots that the guest can write log dirty pages, or none.
     mutating func setLogging(_ isOn: Bool) {
-        for index in slots.indices { slots[index] = slots[index].loggingDirtyPages(isOn) }
+        self = SlotLayout(slots: slots.map { $0.loggingDirtyPages(isOn) })
     }
 }
 
@@ -78,7 +105,7 @@ extension SlotLayout {
     /// The same memory in as few slots as can be.
     func coalesced() -> SlotLayout {
         // Most often they are few already.
-        guard slots.indices.dropFirst().contains(where: { slots[$0 - 1].continues(in: slots[$0]) }) else { return self }
+        guard jointCount > 0 else { return self }
         var merged: [MemorySlot] = []
         merged.reserveCapacity(slots.count)
         for slot in slots { merged.appendMerging(slot) }

@@ -54,8 +54,10 @@ extension SlotState {
                 var after = planned
                 after.apply(unmapping)
                 after.apply(try SlotStateError.wrap { () throws(SlotLayoutError) in try after.mapping(mapped) })
-                let gone = planned.difference(to: after.coalesced()).removed
-                change = QuiescedChange(announced: announced, before: planned, gone: Set(gone.map(\.range)))
+                after = after.coalesced()
+                let gone = planned.difference(to: after).removed
+                change = QuiescedChange(
+                    announced: announced, before: planned, after: after, gone: Set(gone.map(\.range)))
             }
             isChanging = true
         } catch {
@@ -83,19 +85,22 @@ extension SlotState {
             planned.apply(unmapping)
             return
         }
-        var after = planned
-        after.apply(unmapping)
+        let isAnnounced = ranges == change?.announced.unmapped
         if let change, change.isFollowedByMap(after: ranges) {
             let overlapping = installed.layout.slots(overlapping: ranges)
             // Also of the slots that stay: other memory may come behind them, which the guest has not written.
             try perform { (installed) throws(SlotFailure) in try installed.harvest(overlapping.filter(change.keeps)) }
             try carryOut(SlotChange(removed: overlapping.filter { !change.keeps($0) }))
             isSettled = false
+            planned.apply(unmapping)
         } else {
-            after = target(after, isAnnounced: ranges == change?.announced.unmapped)
+            var after = planned
+            after.apply(unmapping)
+            after = target(after, isAnnounced: isAnnounced)
             try reach(after)
+            planned = after
         }
-        planned = after
+        change?.hasUnmapped = isAnnounced
     }
 
     mutating func map(_ mappings: [PartitionMapping], _ slots: [MemorySlot]) throws(SlotStateError) {
@@ -105,9 +110,17 @@ extension SlotState {
             planned.apply(mapping)
             return
         }
-        var after = planned
-        after.apply(mapping)
-        after = target(after, isAnnounced: mappings == change?.announced.mapped)
+        let isAnnounced = mappings == change?.announced.mapped
+        let after: SlotLayout
+        if isAnnounced, let change, change.hasUnmapped, let planned = change.after {
+            after = planned
+        } else {
+            var changed = planned
+            changed.apply(mapping)
+            after = target(changed, isAnnounced: isAnnounced)
+        }
+        // What comes after a failure is another change.
+        change?.after = nil
         try reach(after)
         planned = after
     }
@@ -175,6 +188,7 @@ extension SlotState {
 
     private mutating func noteLogging(_ isOn: Bool) {
         planned.setLogging(isOn)
+        change?.after = nil
         isLogging = isOn
     }
 

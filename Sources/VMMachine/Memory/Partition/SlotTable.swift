@@ -7,7 +7,7 @@ final class SlotTable: Sendable {
     struct Contents: Sendable {
         private(set) var layout = SlotLayout()
         /// Of each slot of the layout.
-        private var ids: [MemorySlotID] = []
+        private(set) var ids: [MemorySlotID] = []
         var counters = SlotCounters()
 
         /// The slots with their numbers, by ascending address.
