@@ -35,11 +35,7 @@ struct VMMCommand: ParsableCommand {
             guard exitCode(for: error) != .success else { exit(withError: error) }
             // The parser lists choices on lines of their own.
             let message = message(for: error).replacing(":\n  - ", with: ": ").replacing("\n  - ", with: ", ")
-            let name = subcommand?.configuration.commandName
-            let isSurplus = Self.guestCommands.contains(name ?? "") && message.hasPrefix("Unexpected argument")
-            let hint = isSurplus ? "; a guest's arguments go after --" : ""
-            let help = name.map { "vmm help \($0)" } ?? "vmm help"
-            StandardError.report("\(message)\(hint); see '\(help)'")
+            StandardError.report("\(UsageHint(message, subcommand)); see '\(UsageHint.helpCommand(subcommand))'")
             exit(.usage)
         }
     }
@@ -54,9 +50,6 @@ struct VMMCommand: ParsableCommand {
         else { return nil }
         return type(of: command) == subcommand ? command : nil
     }
-
-    /// Those that take a guest with arguments.
-    private static let guestCommands = ["run", "heatmap", "dirty-rate", "snapshot"]
 
     /// The subcommand that was asked for, if there is one of that name.
     private static var subcommand: (any ParsableCommand.Type)? {

@@ -31,6 +31,15 @@ import Testing
         #expect(sentence(guest).contains("null pointer: accessed 0x10"))
     }
 
+    @Test func runningIntoZerosIsCalledThat() throws {
+        var guest = try makeGuest(code: [UInt8](repeating: 0, count: 16))
+        try guest.put(0, at: 0x4000)
+        guest.special.cr2 = 0x10
+        guest.registers.rax = 0x10
+        let text = sentence(guest)
+        #expect(text.contains("ran into memory without code at 0x8000") && text.contains("access 0x10"))
+    }
+
     @Test func runningOffTheStackIsCalledThat() throws {
         var guest = try makeGuest(code: [0x55])
         guest.special.cr2 = 0x8ff8

@@ -40,7 +40,7 @@ struct MigrationDemoCommand: ParsableCommand {
         transform: { try $0.parsed("a size, such as 64M or 1G", ByteSize.init) })
     var memory: ByteSize?
 
-    @Option(name: [.customShort("c"), .long], help: "How many CPUs the guest has and uses (default 1).")
+    @Option(name: [.customShort("c"), .long], help: "How many CPUs the guest has and uses.")
     var cpus = 1
 
     @Option(
@@ -55,7 +55,7 @@ struct MigrationDemoCommand: ParsableCommand {
 
     @Option(
         name: .long,
-        help: ArgumentHelp("Where the report goes (default migration-report.html).", valueName: "file"))
+        help: ArgumentHelp("Where the report goes.", valueName: "file"))
     var output = "migration-report.html"
 
     @Option(

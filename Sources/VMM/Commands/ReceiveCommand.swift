@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import KVM
 import VMMachine
 import VMMigration
 import VMState
@@ -46,6 +47,7 @@ struct ReceiveCommand: ParsableCommand {
 
     func run() throws {
         let uri = try MigrationURI(uri, flag: "URI")
+        try checkKVM()
         let migration: IncomingMigration
         do throws(TransportError) {
             migration = try IncomingMigration(
@@ -66,6 +68,15 @@ struct ReceiveCommand: ParsableCommand {
             return (GuestRun(machine, control), result)
         }
         throw ExitCode(RunCommand.status(guest, result.outcome, lost: output.failedWith).rawValue)
+    }
+
+    /// Before anybody comes in vain.
+    private func checkKVM() throws(Failure) {
+        do throws(KVMError) {
+            _ = try KVMSystem(path: machine.restoring.kvmDevice)
+        } catch {
+            throw Failure(ExitStatus(MachineError.kvm(error)), "\(error)")
+        }
     }
 
     /// Tells the source that the guest needs no more, or why it has lost it.

@@ -60,6 +60,11 @@ struct RunCommand: ParsableCommand {
     }
 
     private func run(_ configuration: MachineConfiguration) throws(Failure) -> ExitStatus {
+        if migrateTo == nil, let flag = migrationFlag {
+            throw Failure(.usage, "\(flag): nothing moves without --migrate-to")
+        }
+        var file: OutputFile?
+        if let report { file = try OutputFile(report, label: "--report") }
         var output: SerialOutput?
         let guest = try GuestRun(configuration) { end in
             let made = SerialOutput(STDOUT_FILENO, onFailure: end)
@@ -70,8 +75,16 @@ struct RunCommand: ParsableCommand {
         let status = Self.status(guest, result.outcome, lost: output?.failedWith)
         let inspection = inspectOnExit ? try Self.inspect(guest.machine) : nil
         if let inspection { StandardError.write(InspectionText(inspection).description) }
-        if let report { try RunReport(guest.machine, result, status, inspection).write(to: report) }
+        try file?.write(try JSONText.make(RunReport(guest.machine, result, status, inspection)) + "\n")
         return status
+    }
+
+    /// The first flag that says how to migrate, if there is one.
+    private var migrationFlag: String? {
+        let ownFlags = [
+            (migrateAfter != nil, "--migrate-after"), (verifyMemory, "--verify-memory"), (json, "--json"),
+        ]
+        return migration.firstFlag ?? ownFlags.first(where: \.0)?.1
     }
 
     /// Runs the guest to its end here.

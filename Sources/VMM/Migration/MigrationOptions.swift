@@ -44,6 +44,16 @@ struct MigrationOptions: ParsableArguments {
     @Option(name: .long, help: "How bytes are moved: auto (the default), ring for io_uring, or plain system calls.")
     var io: IOBackend?
 
+    /// The first that was given, if one was.
+    var firstFlag: String? {
+        let flags = [
+            (downtimeLimit != nil, "--downtime-limit"), (maxBandwidth != nil, "--max-bandwidth"),
+            (autoConverge, "--auto-converge"), (multifdChannels != nil, "--multifd-channels"), (postCopy, "--postcopy"),
+            (postCopyAfter != nil, "--postcopy-after"), (io != nil, "--io"),
+        ]
+        return flags.first(where: \.0)?.1
+    }
+
     /// - Parameter verifyingMemory: whether both sides are to compare digests of memory.
     func parameters(verifyingMemory: Bool = false) throws(Failure) -> MigrationParameters {
         var parameters = MigrationParameters()

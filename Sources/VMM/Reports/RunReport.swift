@@ -1,4 +1,3 @@
-import SystemPackage
 import VMDevices
 import VMMachine
 import VMRegions
@@ -81,18 +80,6 @@ struct RunReport: Encodable {
         }
         debugExitValue = value
         self.crash = crash
-    }
-
-    func write(to path: String) throws(Failure) {
-        let text = try JSONText.make(self) + "\n"
-        do {
-            let file = try FileDescriptor.open(
-                FilePath(path), .writeOnly, options: [.create, .truncate, .closeOnExec],
-                permissions: [.ownerReadWrite, .groupRead, .otherRead])
-            try file.closeAfter { _ = try file.writeAll(text.utf8) }
-        } catch {
-            throw Failure(.cannotCreate, "--report: cannot write \(path): \(error)")
-        }
     }
 }
 

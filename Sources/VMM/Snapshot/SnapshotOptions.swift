@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import SystemPackage
 import VMMachine
 
@@ -29,15 +30,18 @@ struct SnapshotOptions: ParsableArguments {
     var keepRunning = false
 
     /// - Parameter output: the name of the first.
+    /// - Throws: also where a snapshot could not be written later: nobody is to wait for that.
     func schedule(_ output: String) throws(Failure) -> SnapshotSchedule {
         let count = count ?? 1
         guard 1...SnapshotSchedule.countLimit ~= count else {
             throw Failure(.usage, "--count: \(count) is not from 1 to \(SnapshotSchedule.countLimit)")
         }
-        return SnapshotSchedule(
+        let schedule = SnapshotSchedule(
             output: output, first: (after ?? TimeLimit(.seconds(1))).duration,
             interval: (every ?? TimeLimit(.seconds(1))).duration, count: count, replacing: overwrite,
             runsOn: keepRunning)
+        try schedule.check()
+        return schedule
     }
 }
 
@@ -49,6 +53,19 @@ struct SnapshotSchedule {
     let count: Int
     let replacing: Bool
     let runsOn: Bool
+
+    /// Whether the files can be written, as far as that can be known.
+    func check() throws(Failure) {
+        let folder = path(0).removingLastComponent()
+        let place = folder.isEmpty ? "." : folder.string
+        guard access(place, W_OK | X_OK) == 0 else {
+            throw Failure(.cannotCreate, "--output: cannot write into the folder \(place): \(Errno(rawValue: errno))")
+        }
+        guard !replacing else { return }
+        for number in 0..<count where access(path(number).string, F_OK) == 0 {
+            throw Failure(.cannotCreate, "--output: there is a file \(path(number)); --overwrite replaces it")
+        }
+    }
 
     /// As many as a chain may have, or less.
     static let countLimit = 64

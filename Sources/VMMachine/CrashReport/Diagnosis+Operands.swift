@@ -84,6 +84,9 @@ extension Diagnosis {
             let what = hasStack ? "ran off its stack" : "used a stack pointer that leads nowhere"
             return "\(what) at \(location): rsp is \(view.name(stack)), and \(Hex.short(address)) \(objection) (#PF)"
         }
+        if isInZeros {
+            return "\(ranIntoZeros), which as code access \(view.name(address)), and that \(objection) (#PF)"
+        }
         let kind = address < page ? "used a null pointer: accessed" : "accessed"
         return "\(kind) \(view.name(address)) at \(location), which \(objection) (#PF)"
     }

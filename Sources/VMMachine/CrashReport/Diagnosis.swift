@@ -41,6 +41,7 @@ struct Diagnosis {
     /// One sentence for an instruction fetch that KVM could not do, or another instruction it could not emulate.
     func emulationFailure() -> String {
         if let fetch = fetchFault() { return fetch.what }
+        if isInZeros { return "\(ranIntoZeros), which as code access memory that is not there" }
         let bytes = Hex.bytes(view.bytes(at: view.cpu.linearInstructionPointer, count: 8))
         // Processors run nearly everything themselves: KVM emulates what reaches for an address without memory.
         if let (linear, physical) = operandWithoutMemory() {
@@ -75,6 +76,14 @@ struct Diagnosis {
             ?? "the interrupt table, GDT, task state or stack has perhaps no memory behind it"
         return "\(what) at \(location): \(reason) (KVM internal error, suberror 3, data \(numbers))"
     }
+
+    /// Whether there is nothing at the instruction pointer: no code has several of the instruction that zeros are.
+    var isInZeros: Bool {
+        let bytes = view.bytes(at: view.cpu.linearInstructionPointer, count: 8)
+        return bytes.count == 8 && bytes.allSatisfy { $0 == 0 }
+    }
+
+    var ranIntoZeros: String { "ran into memory without code at \(location): there are only zeros" }
 
     var location: String { view.name(view.cpu.linearInstructionPointer) }
 

@@ -48,7 +48,8 @@ extension Connection {
                 } catch {
                     switch error {
                     case .cancelled: throw .cancelled(uri)
-                    case .stalled: throw .timedOut(uri)
+                    // Before, perhaps, it was known why.
+                    case .stalled: throw failure(uri, mayListenLater(reason) ? reason : .timedOut)
                     case .system(let errno): reason = errno
                     }
                 }
@@ -60,7 +61,11 @@ extension Connection {
                 if error == .cancelled { throw .cancelled(uri) }
             }
         }
-        throw [.connectionRefused, .noSuchFileOrDirectory].contains(reason)
+        throw failure(uri, reason)
+    }
+
+    private static func failure(_ uri: MigrationURI, _ reason: Errno) -> TransportError {
+        [.connectionRefused, .noSuchFileOrDirectory].contains(reason)
             ? .refused(uri, reason) : .cannotConnect(uri, reason)
     }
 
