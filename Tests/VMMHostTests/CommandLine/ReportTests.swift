@@ -91,7 +91,8 @@ import Testing
         for path in [folder.path("missing/report.json"), folder.path, "/dev/full"] {
             let run = try VMMProgram.run(["run", "--report", path, "hello"])
             #expect(run.ending == .exited(73))
-            #expect(run.text == "hello, world\n")
+            // What can be known before is not waited for.
+            #expect(run.text == (path == "/dev/full" ? "hello, world\n" : ""))
             expectErrorLine(run, ["--report", path])
         }
     }

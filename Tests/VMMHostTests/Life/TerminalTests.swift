@@ -87,7 +87,7 @@ import Testing
         Ending(arguments: ["fault", "--", "wild-jump"], begins: "about to", status: 70),
         Ending(arguments: ["exit", "--", "7"], begins: "", status: 15),
         Ending(arguments: ["hello"], begins: "hello, world\r\n", status: 0),
-        Ending(arguments: ["--report", "/nonexistent/report", "hello"], begins: "hello", status: 73),
+        Ending(arguments: ["--report", "/dev/full", "hello"], begins: "hello", status: 73),
         Ending(arguments: ["--kvm-device", "/dev/null", "hello"], begins: "vmm: error:", status: 69),
     ])
     func `the terminal is as it was after every kind of ending`(ending: Ending) throws {

@@ -57,6 +57,23 @@ import Testing
         #expect(run.errors.contains("the guest ran on here") && run.errors.contains("ENOENT"), "\(run)")
     }
 
+    @Test("What can be known before a guest runs, or comes, is not waited for")
+    func knownBefore() throws {
+        let folder = try TemporaryFolder()
+        let there = try folder.file("there", "precious")
+        let snapshot = ["snapshot", "--after", "600s", "--output"]
+        expectRefusal(try VMMProgram.run(snapshot + [there, "hello"]), 73, ["there", "--overwrite"])
+        _ = try folder.file("next.1", "precious")
+        expectRefusal(
+            try VMMProgram.run(snapshot + [folder.path("next"), "--count", "2", "hello"]), 73,
+            ["next.1", "--overwrite"])
+        expectRefusal(try VMMProgram.run(snapshot + [folder.path("none/a"), "hello"]), 73, ["--output", "none"])
+        expectRefusal(
+            try VMMProgram.run(["receive", "--kvm-device", folder.path("kvm"), "unix:" + folder.path("socket")]), 69,
+            ["kvm"])
+        #expect(try folder.contents("there") == Array("precious".utf8))
+    }
+
     @Test("A stream that is none is refused, and so is one that ends early")
     func badStreams() throws {
         let folder = try TemporaryFolder()

@@ -29,6 +29,13 @@ import Testing
             ["--dirty-ring-size", "by manual", "choose ring"]),
         Refusal(["run", "-i", "/proc/self/exe", "hello"], ["Multiboot", "hello", "elf64"]),
         Refusal(["run", "-p", String(repeating: "x", count: 4096), "hello"], ["command line", "4096", "4095"]),
+        Refusal(["run", "--postcopy", "--multifd-channels", "2", "hello"], ["--multifd-channels", "--migrate-to"]),
+        Refusal(["run", "--migrate-after", "2s", "hello"], ["--migrate-after", "--migrate-to"]),
+        Refusal(["run", "--json", "hello"], ["--json", "--migrate-to"]),
+        Refusal(["run", "-kernel", "hello.elf"], ["-e", "two dashes", "--kernel", "vmm help run"]),
+        Refusal(["run", "hello", "one", "two"], ["one", "two", "after --"]),
+        Refusal(["snapshot", "hello"], ["--output", "vmm help snapshot save"]),
+        Refusal(["rnu", "hello"], ["no subcommand 'rnu'", "vmm help"]),
     ])
     func `a machine that cannot be is refused`(refusal: Refusal) throws {
         expectRefusal(try VMMProgram.run(refusal.arguments), refusal.status, refusal.words)
