@@ -47,7 +47,7 @@ public struct DirtyRound: ~Copyable, Sendable {
     /// How long the harvest took.
     public var duration: Duration { .nanoseconds(Int64(clamping: nanoseconds)) }
 
-    /// How much of that were calls of the kernel.
+    /// How much of that were calls of the kernel, the counting of what each brought included.
     public var kernelDuration: Duration { .nanoseconds(Int64(clamping: kernelNanoseconds)) }
 
     /// How many bytes the pages have.
@@ -226,7 +226,7 @@ struct DirtyPiece: Sendable {
     @usableFromInline var range: MemoryRange
     /// Of the first page, in the lowest bit; among those of the round.
     @usableFromInline let firstWord: Int
-    /// How many were written.
+    /// How many were written: as many as its words have bits, always. One without any is passed over.
     @usableFromInline var pageCount: UInt64 = 0
 
     init(range: MemoryRange, firstWord: Int) {

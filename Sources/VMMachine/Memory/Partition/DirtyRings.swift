@@ -98,7 +98,8 @@ final class DirtyRings: Sendable {
 
     /// Takes out of the rings what is in them, and has it logged anew.
     /// - Parameters:
-    ///   - index: of the vCPU whose ring it is to be, because it is full, on its thread; nil for all, while no vCPU runs.
+    ///   - index: of the vCPU whose ring it is to be, because it is full, on its thread; nil for all, while no vCPU runs: what is
+    ///     taken is told before the kernel protects its pages again.
     ///   - vm: of the vCPUs.
     ///   - body: marks pages as written, in the order in which each vCPU wrote them first. It is called before the rings can be
     ///     drained again, perhaps twice.

@@ -101,6 +101,8 @@ extension SlotState {
             planned = after
         }
         change?.hasUnmapped = isAnnounced
+        // What was to become of it took the rest to stay.
+        if !isAnnounced { change?.after = nil }
     }
 
     mutating func map(_ mappings: [PartitionMapping], _ slots: [MemorySlot]) throws(SlotStateError) {
