@@ -10,9 +10,9 @@ struct VMMCommand: ParsableCommand {
 
               vmm run hello                          a built-in guest
               vmm run -m 256M -c 2 kernel.elf -- -v  a kernel of your own
-              vmm dirty-rate dirty --count 5         how fast a guest writes to its memory
-              vmm heatmap --live kernel.elf          which memory it writes, and when
-              vmm dirty-rate kernel.elf              how much of it
+              vmm run --report r.json kernel.elf     how it went, as JSON
+              vmm dirty-rate kernel.elf              how fast it writes to its memory
+              vmm heatmap --live kernel.elf          which memory that is, and when
               vmm demo migration                     a guest that moves, and a report of it
               vmm plan regions.json                  what regions of memory look like to a guest
             """,
