@@ -83,15 +83,7 @@ import Testing
             let source = try pair.source.endGuest()
             #expect(source.has("ended: powered off") && isUnbroken(source.guestText), "\(source)")
         } else {
-            try pair.source.waitFor("in doubt")
-            pair.destination.send(signal: SIGCONT)
-            try pair.destination.waitFor("has the guest")
-            try pair.destination.waitForOutput("pass")
-            let destination = try pair.destination.endGuest()
-            pair.source.send(signal: SIGKILL)
-            let source = try pair.source.finish()
-            #expect(!source.has("ended") && destination.has("ended: powered off"), "\(source), \(destination)")
-            #expect(isUnbroken(source.guestText + destination.guestText))
+            try pair.expectGuestAtDestination()
         }
     }
 

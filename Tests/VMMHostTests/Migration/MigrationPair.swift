@@ -1,5 +1,6 @@
 import Glibc
 import TestSupport
+import Testing
 
 /// A source and a destination, each a process of its own, one of which stops itself at a point.
 struct MigrationPair {
@@ -50,6 +51,21 @@ struct MigrationPair {
     /// Lets the two reach each other again.
     mutating func repairRelay() throws {
         relay = try Self.relay(in: folder)
+    }
+
+    /// The destination, which stands still, is to have the guest when it goes on, and the source, which cannot know that, to keep
+    /// its own still.
+    func expectGuestAtDestination() throws {
+        try source.waitFor("in doubt")
+        destination.send(signal: SIGCONT)
+        try destination.waitFor("has the guest")
+        try destination.waitForOutput("pass")
+        let there = try destination.endGuest()
+        source.send(signal: SIGKILL)
+        let here = try source.finish()
+        #expect(!here.has("ended") && !here.has("runs on"), "\(here)")
+        #expect(there.has("ended: powered off"), "\(there)")
+        #expect(isUnbroken(here.guestText + there.guestText))
     }
 
     private static func relayURI(in folder: TemporaryFolder) -> String { "unix:" + folder.path("relay") }
