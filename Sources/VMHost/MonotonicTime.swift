@@ -27,9 +27,14 @@ package struct MonotonicTime: Comparable, Hashable, Sendable {
     package func advanced(by duration: Duration) -> MonotonicTime {
         let (seconds, attoseconds) = max(duration, .zero).components
         let (scaled, overflow) = UInt64(seconds).multipliedReportingOverflow(by: 1_000_000_000)
-        let (sum, isLate) = nanoseconds.addingReportingOverflow(UInt64(attoseconds) / 1_000_000_000)
-        let (total, isLater) = sum.addingReportingOverflow(scaled)
-        return overflow || isLate || isLater ? .distantFuture : MonotonicTime(nanoseconds: total)
+        guard !overflow else { return .distantFuture }
+        return advanced(byNanoseconds: scaled).advanced(byNanoseconds: UInt64(attoseconds) / 1_000_000_000)
+    }
+
+    /// Later by so much; at most `distantFuture`.
+    package func advanced(byNanoseconds count: UInt64) -> MonotonicTime {
+        let (sum, isLate) = nanoseconds.addingReportingOverflow(count)
+        return isLate ? .distantFuture : MonotonicTime(nanoseconds: sum)
     }
 
     @usableFromInline
