@@ -44,7 +44,7 @@ static void drain_ring(struct baseline_machine *machine) {
 /* ---- Bitmaps ---- */
 
 static void read_log(struct baseline_machine *machine) {
-    struct kvm_dirty_log log = {.dirty_bitmap = machine->dirty_words};
+    struct kvm_dirty_log log = {.slot = machine->slot, .dirty_bitmap = machine->dirty_words};
     KVM_CALL(machine->vm, KVM_GET_DIRTY_LOG, &log);
 }
 
@@ -61,7 +61,8 @@ static void clear_log(struct baseline_machine *machine) {
         uint64_t count = pages - first < PIECE_WORDS * 64 ? pages - first : PIECE_WORDS * 64;
         uint64_t *words = machine->dirty_words + first / 64;
         if (!has_bits(words, (count + 63) / 64)) continue;
-        struct kvm_clear_dirty_log log = {.first_page = first, .num_pages = (uint32_t)count, .dirty_bitmap = words};
+        struct kvm_clear_dirty_log log = {
+            .slot = machine->slot, .first_page = first, .num_pages = (uint32_t)count, .dirty_bitmap = words};
         KVM_CALL(machine->vm, KVM_CLEAR_DIRTY_LOG, &log);
     }
 }
@@ -77,9 +78,29 @@ static void set_flags(struct baseline_machine *machine, uint32_t flags) {
     KVM_CALL(machine->vm, KVM_SET_USER_MEMORY_REGION, &slot);
 }
 
-void baseline_dirty_start(struct baseline_machine *machine, enum baseline_dirty_method method, bool is_initially_set) {
+static void make_room(struct baseline_machine *machine) {
     if (!machine->dirty_words) machine->dirty_words = calloc(word_count(machine), sizeof *machine->dirty_words);
     if (!machine->dirty_words) fail("calloc");
+}
+
+struct baseline_machine *baseline_attach(int vm, uint32_t slot, uint64_t size, enum baseline_dirty_method method) {
+    struct baseline_machine *machine = calloc(1, sizeof *machine);
+    if (!machine) fail("calloc");
+    machine->vm = vm;
+    machine->slot = slot;
+    machine->memory_size = size;
+    machine->method = method;
+    make_room(machine);
+    return machine;
+}
+
+void baseline_detach(struct baseline_machine *machine) {
+    free(machine->dirty_words);
+    free(machine);
+}
+
+void baseline_dirty_start(struct baseline_machine *machine, enum baseline_dirty_method method, bool is_initially_set) {
+    make_room(machine);
     machine->method = method;
     if (method == BASELINE_MANUAL) {
         struct kvm_enable_cap capability = {

@@ -28,6 +28,7 @@ struct baseline_machine {
     int status;     /* written before `has_ended` is set */
 
     enum baseline_dirty_method method;
+    uint32_t slot; /* the number of the memory's */
     uint64_t *dirty_words; /* of all pages; NULL before the log has begun for the first time */
     struct kvm_dirty_gfn *ring;
     uint32_t ring_size; /* entries; 0 for no ring */

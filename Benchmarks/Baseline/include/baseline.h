@@ -69,6 +69,11 @@ enum baseline_dirty_method { BASELINE_LOG, BASELINE_MANUAL, BASELINE_RING };
 void baseline_dirty_start(struct baseline_machine *machine, enum baseline_dirty_method method, bool is_initially_set);
 void baseline_dirty_stop(struct baseline_machine *machine);
 
+/* Of a VM of somebody else's, with the descriptor `vm`, whose memory is one slot that is being logged: all that can be done with
+ * it is to harvest, go through, and take. The method is not BASELINE_RING. */
+struct baseline_machine *baseline_attach(int vm, uint32_t slot, uint64_t size, enum baseline_dirty_method method);
+void baseline_detach(struct baseline_machine *machine);
+
 /* Takes the pages that were written since the last time into the machine's bitmap, and has them logged anew. With
  * BASELINE_RING, it adds them to those that it has taken out already because the ring was full. */
 void baseline_dirty_harvest(struct baseline_machine *machine);

@@ -71,7 +71,7 @@ final class WriterBaseline {
 }
 
 extension DirtyTrackingMethod {
-    fileprivate var baseline: baseline_dirty_method {
+    var baseline: baseline_dirty_method {
         switch self {
         case .log: BASELINE_LOG
         case .manual: BASELINE_MANUAL

@@ -6,7 +6,7 @@ struct WriterPair {
     let method: DirtyTrackingMethod
     let ours: WriterMachine
     let baseline: WriterBaseline
-    private let cpus: SplitCPUs
+    let cpus: SplitCPUs
 
     /// Of the dirty rings; ours has as many by default.
     static let ringSize: UInt32 = 4096
@@ -20,11 +20,6 @@ struct WriterPair {
                 WriterBaseline(ringSize: method == .ring ? Self.ringSize : 0, image: image)
             )
         }
-    }
-
-    func setPages(_ pages: [UInt32]) {
-        ours.writer.setPages(pages)
-        baseline.writer.setPages(pages)
     }
 }
 
