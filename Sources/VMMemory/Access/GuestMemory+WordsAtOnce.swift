@@ -40,7 +40,7 @@ extension GuestMemory {
             guard let found = map.table.plain(first, UInt64(truncatingIfNeeded: size), isWrite: true) else {
                 return TryCopy.notTried
             }
-            guard let bitmap = found.entry.pointee.bitmap else {
+            guard let bitmap = found.region.bitmap else {
                 return TryCopy.store(value, to: found.host, size: size)
             }
             // All of it in one page, so that one mark does.

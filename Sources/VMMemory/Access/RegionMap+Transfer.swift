@@ -11,11 +11,11 @@ extension RegionMap {
     @inline(__always)
     func transferAtOnce(_ transfer: Transfer, _ first: UInt64, _ count: Int) -> Attempt {
         let bytes = UInt64(truncatingIfNeeded: count)
-        guard let entry = table.direct(first, bytes, isWrite: transfer.isWrite) else {
+        guard let found = table.direct(first, bytes, isWrite: transfer.isWrite) else {
             return Attempt(isDone: false, fault: nil)
         }
-        let fault = transfer.perform(at: entry.hostAddress(first), count: count, after: 0)
-        if transfer.isWrite { entry.markDirty(first, bytes) }
+        let fault = transfer.perform(at: found.hostAddress(first), count: count, after: 0)
+        if transfer.isWrite { found.markDirty(first, bytes) }
         return Attempt(isDone: fault == nil, fault: fault)
     }
 
@@ -34,30 +34,30 @@ extension RegionMap {
         _ transfer: Transfer, _ first: UInt64, _ count: Int, after done: Int, knowing known: TryCopy.Fault?
     ) -> TransferStep {
         let address = first + UInt64(done)
-        guard let entry = table.entry(at: address) else { return .stopped(.notMapped) }
-        if transfer.isWrite, entry.pointee.isReadOnly { return .stopped(.readOnly) }
-        let available = Int(min(UInt64(count - done - 1), entry.last - address)) + 1
-        guard entry.pointee.host != nil else {
-            return .pageFault(entry.pointee.region, offset: address - entry.start, count: available, .noMapping)
+        guard let found = table.region(at: address) else { return .stopped(.notMapped) }
+        if transfer.isWrite, found.isReadOnly { return .stopped(.readOnly) }
+        let available = Int(min(UInt64(count - done - 1), found.last - address)) + 1
+        guard found.host != nil else {
+            return .pageFault(found.region, offset: address - found.start, count: available, .noMapping)
         }
-        let permitted = Int(entry.permittedPrefix(address, UInt64(available), isWrite: transfer.isWrite))
+        let permitted = Int(found.permittedPrefix(address, UInt64(available), isWrite: transfer.isWrite))
         guard permitted > 0 else {
-            return .pageFault(entry.pointee.region, offset: address - entry.start, count: available, .accessBitmap)
+            return .pageFault(found.region, offset: address - found.start, count: available, .accessBitmap)
         }
-        let host = entry.hostAddress(address)
+        let host = found.hostAddress(address)
         var bytes = permitted
         // Of an attempt elsewhere there is nothing to learn. (Taken as known, a fault costs its two microseconds once.)
         var known = known.flatMap { $0.address &- UInt(bitPattern: host) < UInt(bytes) ? $0 : nil }
         while true {
             let fault = known ?? transfer.perform(at: host, count: bytes, after: done)
             known = nil
-            if transfer.isWrite { entry.markDirty(address, UInt64(bytes)) }
+            if transfer.isWrite { found.markDirty(address, UInt64(bytes)) }
             guard let fault else { return .done(bytes) }
             // What lies before a fault may have been left out, as a copy need not go from front to back: do that again.
             bytes = Int(min(UInt(bytes - 1), fault.address &- UInt(bitPattern: host)))
             guard bytes > 0 else {
-                let offset = address - entry.start
-                return .pageFault(entry.pointee.region, offset: offset, count: permitted, .host(fault.cause))
+                let offset = address - found.start
+                return .pageFault(found.region, offset: offset, count: permitted, .host(fault.cause))
             }
         }
     }

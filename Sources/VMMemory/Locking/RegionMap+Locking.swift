@@ -26,18 +26,18 @@ extension RegionMap {
 
     /// The part from `address` on of what is to be locked that lies in one region.
     func lockableRun(_ request: LockRequest, at address: UInt64) -> LockableRun {
-        guard let entry = table.entry(at: address) else { return .refused(.notMapped, failing: address) }
+        guard let found = table.region(at: address) else { return .refused(.notMapped, failing: address) }
         let isWrite = request.purpose == .writing
-        guard !(isWrite && entry.pointee.isReadOnly) else { return .refused(.readOnly, failing: address) }
-        guard entry.pointee.host != nil else { return .refused(.noHostAddress, failing: address) }
-        let distance = min(request.last, entry.last) - address
+        guard !(isWrite && found.isReadOnly) else { return .refused(.readOnly, failing: address) }
+        guard found.host != nil else { return .refused(.noHostAddress, failing: address) }
+        let distance = min(request.last, found.last) - address
         guard distance < UInt64(Int.max) else { return .refused(.noHostAddress, failing: address) }
         let count = distance + 1
         // Who locks for writing may read, too.
-        let readable = entry.permittedPrefix(address, count, isWrite: false)
-        let permitted = isWrite ? min(readable, entry.permittedPrefix(address, count, isWrite: true)) : readable
+        let readable = found.permittedPrefix(address, count, isWrite: false)
+        let permitted = isWrite ? min(readable, found.permittedPrefix(address, count, isWrite: true)) : readable
         guard permitted == count else { return .refused(.notPermitted, failing: address + permitted) }
-        let bytes = UnsafeMutableRawBufferPointer(start: entry.hostAddress(address), count: Int(count))
-        return .run(LockedRun(address: GuestAddress(address), bytes: bytes, region: entry.pointee.region))
+        let bytes = UnsafeMutableRawBufferPointer(start: found.hostAddress(address), count: Int(count))
+        return .run(LockedRun(address: GuestAddress(address), bytes: bytes, region: found.region))
     }
 }

@@ -1,24 +1,24 @@
-/// The regions of a map, which keep them alive: in leaves that maps share, so that a change counts references to the
-/// regions of one leaf, and otherwise to leaves.
+/// The regions of a map, whose records it keeps alive: in leaves that maps share, so that a change counts references to the
+/// records of one leaf, and otherwise to leaves.
 struct RegionList {
     /// None is empty.
-    private var leaves: [[any GuestMemoryRegion]] = []
+    private var leaves: [[RegionRecord]] = []
     private(set) var count = 0
 
     private static let leafSize = 16
 
-    init(_ regions: [any GuestMemoryRegion]) {
-        count = regions.count
+    init(_ records: [RegionRecord]) {
+        count = records.count
         guard count > Self.leafSize else {
-            if !regions.isEmpty { leaves = [regions] }
+            if !records.isEmpty { leaves = [records] }
             return
         }
         for start in stride(from: 0, to: count, by: Self.leafSize) {
-            leaves.append(Array(regions[start..<min(start + Self.leafSize, count)]))
+            leaves.append(Array(records[start..<min(start + Self.leafSize, count)]))
         }
     }
 
-    var all: [any GuestMemoryRegion] { leaves.flatMap(\.self) }
+    var all: [any GuestMemoryRegion] { leaves.flatMap { $0.lazy.map(\.region) } }
 
     /// The leaf that has the region at `index`, or where it would be appended, and its place there. There is a leaf.
     private func place(_ index: Int) -> (leaf: Int, offset: Int) {
@@ -31,10 +31,10 @@ struct RegionList {
         return (0, 0)
     }
 
-    mutating func insert(_ region: any GuestMemoryRegion, at index: Int) {
+    mutating func insert(_ record: RegionRecord, at index: Int) {
         if leaves.isEmpty { leaves.append([]) }
         let (leaf, offset) = place(index)
-        leaves[leaf].insert(region, at: offset)
+        leaves[leaf].insert(record, at: offset)
         count += 1
         if leaves[leaf].count > 2 * Self.leafSize {
             let tail = Array(leaves[leaf][Self.leafSize...])
@@ -50,8 +50,8 @@ struct RegionList {
         count -= 1
     }
 
-    mutating func replace(at index: Int, with region: any GuestMemoryRegion) {
+    mutating func replace(at index: Int, with record: RegionRecord) {
         let (leaf, offset) = place(index)
-        leaves[leaf][offset] = region
+        leaves[leaf][offset] = record
     }
 }

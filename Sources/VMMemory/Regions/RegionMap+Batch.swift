@@ -20,7 +20,7 @@ extension RegionMap {
     private enum Edit {
         case remove(Int)
         /// Before the region at the index.
-        case insert(any GuestMemoryRegion, Int)
+        case insert(RegionRecord, Int)
     }
 
     /// The steps in ascending order; at one index, what is inserted comes before what is removed.
@@ -41,7 +41,7 @@ extension RegionMap {
             }
             // The one that starts below may have been the last to be removed.
             try requireRoom(for: region.range, at: index, without: removed[max(0, next - 1)...])
-            edits.append(.insert(region, index))
+            edits.append(.insert(RegionRecord(region), index))
         }
         return edits + removed[next...].lazy.map { .remove($0) }
     }
@@ -52,7 +52,7 @@ extension RegionMap {
     ) throws(RegionMapError) {
         var removed = removed
         for other in max(0, index - 1)..<table.count {
-            let taken = table.entries[other].range
+            let taken = table[other].range
             guard taken.start <= range.last else { return }
             while let first = removed.first, first < other { removed.removeFirst() }
             if removed.first != other, taken.overlaps(range) { throw .overlap(range, taken) }
@@ -65,7 +65,7 @@ extension RegionMap {
         for edit in edits.reversed() {
             switch edit {
             case .remove(let index): list.remove(at: index)
-            case .insert(let region, let index): list.insert(region, at: index)
+            case .insert(let record, let index): list.insert(record, at: index)
             }
         }
         let table = RegionTable(count: list.count)
@@ -80,9 +80,9 @@ extension RegionMap {
             case .remove(let index):
                 keep(until: index)
                 source += 1
-            case .insert(let region, let index):
+            case .insert(let record, let index):
                 keep(until: index)
-                table.initialize(target, to: RegionEntry(region))
+                table.initialize(target, to: record)
                 target += 1
             }
         }

@@ -6,12 +6,13 @@ extension RegionMap {
     public func inserting(_ region: any GuestMemoryRegion) throws(RegionMapError) -> RegionMap {
         let index = firstStart(above: region.range.start.rawValue)
         for other in max(0, index - 1)..<min(list.count, index + 1) {
-            let range = table.entries[other].range
+            let range = table[other].range
             if range.overlaps(region.range) { throw .overlap(region.range, range) }
         }
         var list = list
-        list.insert(region, at: index)
-        return RegionMap(list, changedFrom: self, at: index, region)
+        let record = RegionRecord(region)
+        list.insert(record, at: index)
+        return RegionMap(list, changedFrom: self, at: index, record)
     }
 
     /// This map without a region.
@@ -22,7 +23,7 @@ extension RegionMap {
         let index = try index(of: range)
         var list = list
         list.remove(at: index)
-        return (RegionMap(list, changedFrom: self, at: index, nil), table.entries[index].region)
+        return (RegionMap(list, changedFrom: self, at: index, nil), table[index].region)
     }
 
     /// This map with another region in place of one of the same range.
@@ -30,12 +31,13 @@ extension RegionMap {
     public func replacing(with region: any GuestMemoryRegion) throws(RegionMapError) -> RegionMap {
         let index = try index(of: region.range)
         var list = list
-        list.replace(at: index, with: region)
-        return RegionMap(list, changedFrom: self, at: index, region)
+        let record = RegionRecord(region)
+        list.replace(at: index, with: record)
+        return RegionMap(list, changedFrom: self, at: index, record)
     }
 
     func index(of range: MemoryRange) throws(RegionMapError) -> Int {
-        guard let index = index(of: range.start.rawValue), table.entries[index].range == range else {
+        guard let index = index(of: range.start.rawValue), table[index].range == range else {
             throw .noSuchRegion(range)
         }
         return index
@@ -44,6 +46,6 @@ extension RegionMap {
     /// The index of the first region that starts above an address.
     func firstStart(above address: UInt64) -> Int {
         let index = table.lastStart(notAbove: address)
-        return (table.entries + index).start <= address ? index + 1 : index
+        return table.starts[index] <= address ? index + 1 : index
     }
 }

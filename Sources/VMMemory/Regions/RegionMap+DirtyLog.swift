@@ -11,14 +11,14 @@ extension RegionMap {
     ///     word count as not written; bits beyond the range are ignored.
     ///   - range: may span several regions; what is in none is ignored.
     public func mergeDirtyLog(_ words: UnsafeBufferPointer<UInt64>, of range: MemoryRange) {
-        forEachEntry(in: range, wordCount: words.count) { entry, bits in
+        forEachRegion(in: range, wordCount: words.count) { found, bits in
             let first = range.start.rawValue + bits.lowerBound << PageSize.size4K.shift
-            if let bitmap = entry.pointee.pageBitmap {
-                bitmap.merge(words: words.span, bits: bits, at: first - entry.start)
-            } else if entry.pointee.region.isTracking {
+            if let bitmap = found.pageBitmap {
+                bitmap.merge(words: words.span, bits: bits, at: first - found.start)
+            } else if found.region.isTracking {
                 words.forEachRun(in: bits) { run in
                     let pages = run.upperBound - run.lowerBound
-                    entry.markDirty(
+                    found.markDirty(
                         range.start.rawValue + run.lowerBound << PageSize.size4K.shift, pages << PageSize.size4K.shift)
                 }
             }
@@ -28,8 +28,8 @@ extension RegionMap {
     /// Marks all of a range as written.
     /// - Parameter range: may span several regions; what is in none is ignored.
     public func markDirty(_ range: MemoryRange) {
-        forEachEntry(in: range, wordCount: .max) { entry, bits in
-            entry.markDirty(
+        forEachRegion(in: range, wordCount: .max) { found, bits in
+            found.markDirty(
                 range.start.rawValue + bits.lowerBound << PageSize.size4K.shift,
                 UInt64(bits.count) << PageSize.size4K.shift)
         }
@@ -38,9 +38,9 @@ extension RegionMap {
     /// Forgets what the bitmaps of the regions have marked. After it the memory may be copied.
     /// - Parameter range: may span several regions. Those whose bitmap is not of pages of 4 KiB are passed over.
     public func clearDirtyPages(of range: MemoryRange) {
-        forEachEntry(in: range, wordCount: .max) { entry, bits in
+        forEachRegion(in: range, wordCount: .max) { found, bits in
             let first = range.start.rawValue + bits.lowerBound << PageSize.size4K.shift
-            entry.pointee.pageBitmap?.clear(at: first - entry.start, pageCount: UInt64(bits.count))
+            found.pageBitmap?.clear(at: first - found.start, pageCount: UInt64(bits.count))
         }
         ProcessBarrier.heavy()
     }
@@ -53,36 +53,36 @@ extension RegionMap {
     @discardableResult
     public func harvestDirtyPages(of range: MemoryRange, into words: inout MutableSpan<UInt64>) -> UInt64 {
         var count: UInt64 = 0
-        forEachEntry(in: range, wordCount: words.count) { entry, bits in
-            guard let bitmap = entry.pointee.pageBitmap else { return }
+        forEachRegion(in: range, wordCount: words.count) { found, bits in
+            guard let bitmap = found.pageBitmap else { return }
             let first = range.start.rawValue + bits.lowerBound << PageSize.size4K.shift
-            count += bitmap.take(at: first - entry.start, into: &words, bits: bits)
+            count += bitmap.take(at: first - found.start, into: &words, bits: bits)
         }
         if count > 0 { ProcessBarrier.heavy() }
         return count
     }
 
     /// Calls `body` with each region that has memory in the range, and the numbers of its pages there.
-    private func forEachEntry(
-        in range: MemoryRange, wordCount: Int, _ body: (UnsafeMutablePointer<RegionEntry>, Range<UInt64>) -> Void
+    private func forEachRegion(
+        in range: MemoryRange, wordCount: Int, _ body: (FoundRegion, Range<UInt64>) -> Void
     ) {
         let start = range.start.rawValue
         let (bitCount, isAll) = UInt64(wordCount).multipliedReportingOverflow(by: 64)
         var index = table.lastStart(notAbove: start)
-        while index < table.count, (table.entries + index).start <= range.last.rawValue {
-            let entry = table.entries + index
+        while index < table.count, table.starts[index] <= range.last.rawValue {
+            let found = table[index]
             index += 1
-            let (first, last) = (max(entry.start, start), min(entry.last, range.last.rawValue))
+            let (first, last) = (max(found.start, start), min(found.last, range.last.rawValue))
             guard first <= last else { continue }
             let firstBit = (first - start) >> PageSize.size4K.shift
             let end = (last - start) >> PageSize.size4K.shift + 1
             let endBit = isAll ? end : min(end, bitCount)
-            if firstBit < endBit { body(entry, firstBit..<endBit) }
+            if firstBit < endBit { body(found, firstBit..<endBit) }
         }
     }
 }
 
-extension RegionEntry {
+extension FoundRegion {
     /// The bitmap, where it is of the pages that the kernel's logs are of.
     fileprivate var pageBitmap: AtomicBitmap.BorrowedSlice? {
         bitmap.flatMap { $0.pageSize == PageSize.size4K.bytes ? $0 : nil }

@@ -5,7 +5,7 @@ import VMAddressSpace
 ///
 /// Any thread may use it. Looking up a region allocates nothing and counts no reference.
 public final class RegionMap: @unchecked Sendable {
-    // SAFETY: everything is set by `init` and only read until `deinit`. The entries point into regions that `regions`
+    // SAFETY: everything is set by `init` and only read until `deinit`. The entries point to records that `list`
     // keeps alive.
     /// The regions, ascending.
     public var regions: [any GuestMemoryRegion] { list.all }
@@ -26,9 +26,10 @@ public final class RegionMap: @unchecked Sendable {
 
     /// - Parameter regions: ascending and disjoint.
     init(checked regions: [any GuestMemoryRegion]) {
-        list = RegionList(regions)
-        table = RegionTable(count: regions.count)
-        for (index, region) in regions.enumerated() { table.initialize(index, to: RegionEntry(region)) }
+        let records = regions.map(RegionRecord.init)
+        list = RegionList(records)
+        table = RegionTable(count: records.count)
+        for (index, record) in records.enumerated() { table.initialize(index, to: record) }
     }
 
     /// - Parameters:
@@ -41,13 +42,13 @@ public final class RegionMap: @unchecked Sendable {
 
     /// - Parameters:
     ///   - list: ascending and disjoint; those of `other`, with the one at `index` inserted, removed or replaced.
-    ///   - region: the one inserted, or that replaces another; nil where one is removed.
-    init(_ list: RegionList, changedFrom other: RegionMap, at index: Int, _ region: (any GuestMemoryRegion)?) {
+    ///   - record: that of the one inserted, or that replaces another; nil where one is removed.
+    init(_ list: RegionList, changedFrom other: RegionMap, at index: Int, _ record: RegionRecord?) {
         self.list = list
         table = RegionTable(count: list.count)
         table.copy(other.table, from: 0, to: 0, count: index)
-        let kept = list.count - index - (region == nil ? 0 : 1)
-        if let region { table.initialize(index, to: RegionEntry(region)) }
+        let kept = list.count - index - (record == nil ? 0 : 1)
+        if let record { table.initialize(index, to: record) }
         table.copy(other.table, from: other.table.count - kept, to: list.count - kept, count: kept)
     }
 
@@ -57,12 +58,12 @@ public final class RegionMap: @unchecked Sendable {
 
     /// The index of the region at `address`, or nil where there is none.
     func index(of address: UInt64) -> Int? {
-        table.entry(at: address).map { $0 - table.entries }
+        table.region(at: address).map { $0.entry - table.entries }
     }
 
     /// The region at an address.
     public func region(containing address: GuestAddress) -> (any GuestMemoryRegion)? {
-        table.entry(at: address.rawValue)?.pointee.region
+        table.region(at: address.rawValue)?.region
     }
 
     /// Calls `body` with the part of each region that `range` covers, ascending, for as long as they follow one another.
@@ -84,6 +85,6 @@ public final class RegionMap: @unchecked Sendable {
 extension RegionMap {
     /// The range of the region at an address: what is cheaper than to get hold of the region.
     public func rangeOfRegion(containing address: GuestAddress) -> MemoryRange? {
-        table.entry(at: address.rawValue)?.pointee.range
+        table.region(at: address.rawValue)?.range
     }
 }

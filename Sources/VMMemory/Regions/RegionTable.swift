@@ -22,14 +22,19 @@ struct RegionTable {
         entries.deallocate()
     }
 
-    func initialize(_ index: Int, to entry: RegionEntry) {
-        (starts + index).initialize(to: entry.start)
-        (entries + index).initialize(to: entry)
+    /// - Parameter record: to be kept for as long as the table.
+    func initialize(_ index: Int, to record: RegionRecord) {
+        (starts + index).initialize(to: record.region.range.start.rawValue)
+        (entries + index).initialize(to: RegionEntry(record))
     }
 
     func copy(_ other: RegionTable, from source: Int, to target: Int, count: Int) {
         (starts + target).initialize(from: other.starts + source, count: count)
         (entries + target).initialize(from: other.entries + source, count: count)
+    }
+
+    subscript(index: Int) -> FoundRegion {
+        @inline(__always) get { FoundRegion(start: starts[index], entry: entries + index) }
     }
 
     /// The index of the last region that starts at `address` or below; 0 where there is none.
@@ -40,19 +45,18 @@ struct RegionTable {
 
     /// The region at an address, or nil where there is none.
     @inline(__always)
-    func entry(at address: UInt64) -> UnsafeMutablePointer<RegionEntry>? {
-        let entry = entries + lastStart(notAbove: address)
-        guard entry.start <= address, address <= entry.last else { return nil }
-        return entry
+    func region(at address: UInt64) -> FoundRegion? {
+        let found = self[lastStart(notAbove: address)]
+        return found.start <= address && address <= found.last ? found : nil
     }
 
     /// The region that bytes lie in, all of them, if nothing stands between them and the host's memory.
     @inline(__always)
-    func direct(_ first: UInt64, _ count: UInt64, isWrite: Bool) -> UnsafeMutablePointer<RegionEntry>? {
-        guard let entry = entry(at: first), count &- 1 <= entry.last &- first,
-            entry.permits(first, count, isWrite: isWrite)
+    func direct(_ first: UInt64, _ count: UInt64, isWrite: Bool) -> FoundRegion? {
+        guard let found = region(at: first), count &- 1 <= found.last &- first,
+            found.permits(first, count, isWrite: isWrite)
         else { return nil }
-        return entry
+        return found
     }
 
     /// Where `size` bytes are, if they lie in one region and nothing stands between them and the host's memory.
@@ -60,24 +64,24 @@ struct RegionTable {
     @inline(__always)
     func plain(
         _ first: UInt64, _ size: UInt64, isWrite: Bool
-    ) -> (entry: UnsafeMutablePointer<RegionEntry>, offset: UInt64, host: UnsafeMutableRawPointer)? {
-        let entry = entries + lastStart(notAbove: first)
+    ) -> (region: FoundRegion, offset: UInt64, host: UnsafeMutableRawPointer)? {
+        let found = self[lastStart(notAbove: first)]
         // Below the region, this is more than its length.
-        let offset = first &- entry.start
-        guard offset <= entry.pointee.lastOffset &- (size &- 1),
-            let host = isWrite ? entry.pointee.writable : entry.pointee.readable
+        let offset = first &- found.start
+        guard offset <= found.entry.pointee.lastOffset &- (size &- 1),
+            let host = isWrite ? found.entry.pointee.writable : found.entry.pointee.readable
         else { return nil }
-        return (entry, offset, host + Int(truncatingIfNeeded: offset))
+        return (found, offset, host + Int(truncatingIfNeeded: offset))
     }
 
     /// The first address in a range without a region; nil where all of it has one.
     func firstGap(_ first: UInt64, _ last: UInt64) -> UInt64? {
-        guard let found = entry(at: first) else { return first }
-        var entry = found
-        while entry.last < last {
-            let next = entry.last + 1
-            entry += 1
-            guard entry < entries + count, entry.start == next else { return next }
+        var index = lastStart(notAbove: first)
+        guard region(at: first) != nil else { return first }
+        while self[index].last < last {
+            let next = self[index].last + 1
+            index += 1
+            guard index < count, starts[index] == next else { return next }
         }
         return nil
     }

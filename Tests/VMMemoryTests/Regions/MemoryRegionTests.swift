@@ -79,13 +79,13 @@ struct MemoryRegionTests {
         let range = try TestRegions.range(0x8000, 0x4000)
         let bits = try AtomicBitmap(byteCount: 0x4000)
         let region = try MemoryRegion(range, BackingWithoutMemory(), bitmap: Optional(bits))
-        let entry = RegionEntry(region)
-        entry.bitmap?.markDirty(offset: 0x2000, count: 1)
+        let record = RegionRecord(region)
+        record.bitmap?.markDirty(offset: 0x2000, count: 1)
         #expect(Array(bits.dirtyRuns()) == [2..<3])
-        #expect(!entry.marksByItself)
-        let off = RegionEntry(try MemoryRegion(range, BackingWithoutMemory(), bitmap: AtomicBitmap?.none))
+        #expect(!record.marksByItself)
+        let off = RegionRecord(try MemoryRegion(range, BackingWithoutMemory(), bitmap: AtomicBitmap?.none))
         #expect(off.bitmap == nil && !off.marksByItself)
-        let none = RegionEntry(try MemoryRegion(range, BackingWithoutMemory(), bitmap: NoBitmap()))
+        let none = RegionRecord(try MemoryRegion(range, BackingWithoutMemory(), bitmap: NoBitmap()))
         #expect(none.bitmap == nil && !none.marksByItself)
     }
 
@@ -94,10 +94,10 @@ struct MemoryRegionTests {
         let range = try TestRegions.range(0x8000, 0x4000)
         func marksByItself(_ bitmap: some Bitmap) throws -> Bool {
             let backing = BackingWithoutMemory(at: 0x7000_0000)
-            let entry = RegionEntry(try MemoryRegion(range, backing, bitmap: bitmap))
-            #expect((entry.bitmap == nil) == entry.marksByItself)
-            #expect((entry.writable == nil) == entry.marksByItself)
-            return entry.marksByItself
+            let record = RegionRecord(try MemoryRegion(range, backing, bitmap: bitmap))
+            #expect((record.bitmap == nil) == record.marksByItself)
+            #expect((RegionEntry(record).writable == nil) == record.marksByItself)
+            return record.marksByItself
         }
         #expect(try marksByItself(OwnBitmap(0x4000)))
         #expect(try marksByItself(AtomicBitmap(byteCount: 0x3fff)))
@@ -117,20 +117,21 @@ struct MemoryRegionTests {
         for bitmap in [nil, permissions.accessBitmap] {
             let backing = BackingWithoutMemory(at: hasMemory ? 0x7000_0000 : 0, accessBitmap: bitmap)
             let region = try MemoryRegion(range, backing, offset: 0x1000, isReadOnly: isReadOnly, bitmap: NoBitmap())
-            let entry = RegionEntry(region)
+            let record = RegionRecord(region)
+            let entry = RegionEntry(record)
             #expect((entry.readable != nil) == (hasMemory && bitmap == nil))
             #expect((entry.writable != nil) == (hasMemory && bitmap == nil && !isReadOnly))
             // With a bitmap that allows everything it is found out on each access.
             let table = RegionTable(count: 1)
-            defer { table.deallocate() }
-            table.initialize(0, to: entry)
-            #expect(table.entries.permits(0x8000, 0x2000, isWrite: false) == hasMemory)
-            #expect(table.entries.permits(0x8000, 0x2000, isWrite: true) == (hasMemory && !isReadOnly))
+            defer { withExtendedLifetime(record) { table.deallocate() } }
+            table.initialize(0, to: record)
+            #expect(table[0].permits(0x8000, 0x2000, isWrite: false) == hasMemory)
+            #expect(table[0].permits(0x8000, 0x2000, isWrite: true) == (hasMemory && !isReadOnly))
             guard bitmap != nil else { continue }
             permissions.set([.read], offset: 0x2000, count: 1)
-            #expect(table.entries.permits(0x8000, 0x2000, isWrite: false) == hasMemory)
-            #expect(!table.entries.permits(0x8000, 0x1001, isWrite: true))
-            #expect(table.entries.permittedPrefix(0x8010, 0x1ff0, isWrite: true) == 0xff0)
+            #expect(table[0].permits(0x8000, 0x2000, isWrite: false) == hasMemory)
+            #expect(!table[0].permits(0x8000, 0x1001, isWrite: true))
+            #expect(table[0].permittedPrefix(0x8010, 0x1ff0, isWrite: true) == 0xff0)
             permissions.set([.read, .write], offset: 0x2000, count: 1)
         }
     }

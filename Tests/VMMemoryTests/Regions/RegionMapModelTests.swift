@@ -274,6 +274,10 @@ struct RegionMapModelTests {
     }
 
     private func describe(_ table: RegionTable) -> [String] {
-        (0..<table.count).map { "\(table.starts[$0]) \(table.entries[$0])" }
+        (0..<table.count).map { index in
+            let (found, entry) = (table[index], table.entries[index])
+            let region = ObjectIdentifier(found.region)
+            return "\(found.range) \(region) \(entry.readable as Any) \(entry.writable as Any)"
+        }
     }
 }
