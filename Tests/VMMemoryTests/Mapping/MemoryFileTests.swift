@@ -45,6 +45,28 @@ struct MemoryFileTests {
         #expect(sealedLength == 2 * page && openLength == page)
     }
 
+    @Test("A memfd can be mapped as far as it reaches at the time, whether it has shrunk or grown")
+    func lengthWhenMapped() throws {
+        func canMap(_ file: borrowing MemoryFile, pages: UInt64) -> Bool {
+            do {
+                _ = try HostMapping(file, count: pages * page)
+                return true
+            } catch {
+                return false
+            }
+        }
+        let open = try MemoryFile(memfd: "open", byteCount: 2 * page, sealed: false)
+        let whole = canMap(open, pages: 2)
+        try #require(ftruncate(open.descriptor.rawValue, 4096) == 0)
+        let (shrunk, rest) = (canMap(open, pages: 2), canMap(open, pages: 1))
+        #expect(whole && !shrunk && rest)
+        let sealed = try MemoryFile(memfd: "sealed", byteCount: page)
+        let beyond = canMap(sealed, pages: 2)
+        try #require(ftruncate(sealed.descriptor.rawValue, 8192) == 0)
+        let (grown, more) = (canMap(sealed, pages: 2), canMap(sealed, pages: 3))
+        #expect(!beyond && grown && !more)
+    }
+
     @Test(
         "A memfd's length must be whole pages",
         arguments: [

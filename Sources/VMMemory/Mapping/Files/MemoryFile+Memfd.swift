@@ -36,7 +36,9 @@ extension MemoryFile {
         let file: MemoryFile
         switch Self.createMemfd(name, pageSize) {
         case .success(let descriptor):
-            file = MemoryFile(owning: descriptor, name: "memfd:" + name, isWritable: true, pageSize: pageSize)
+            file = MemoryFile(
+                owning: descriptor, name: "memfd:" + name, isWritable: true, pageSize: pageSize,
+                leastByteCount: sealed ? byteCount : 0)
         case .failure(.noDevice), .failure(.noSuchFileOrDirectory):
             throw failure(.noHugePageSize(pageSize))
         case .failure(let errno):

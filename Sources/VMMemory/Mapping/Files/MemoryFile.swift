@@ -15,12 +15,18 @@ public struct MemoryFile: ~Copyable, Sendable {
     public let isWritable: Bool
     /// What offsets and lengths in it must be multiples of: 4 KiB, or its huge pages' size.
     public let pageSize: PageSize
+    /// A length in bytes that it never falls below: that of a memfd which is sealed against shrinking, 0 elsewhere.
+    let leastByteCount: UInt64
 
-    init(owning descriptor: FileDescriptor, name: String, isWritable: Bool, pageSize: PageSize) {
+    init(
+        owning descriptor: FileDescriptor, name: String, isWritable: Bool, pageSize: PageSize,
+        leastByteCount: UInt64 = 0
+    ) {
         self.descriptor = descriptor
         self.name = name
         self.isWritable = isWritable
         self.pageSize = pageSize
+        self.leastByteCount = leastByteCount
     }
 
     deinit {
@@ -46,6 +52,8 @@ public struct MemoryFile: ~Copyable, Sendable {
     ) throws(HostMemoryError) -> PageExtent {
         let extent = try PageExtent(
             operation, offset: offset, count: count, limit: UInt64(Int64.max), pageSize: pageSize, file: name)
+        // Mostly there is no need to ask the kernel.
+        if extent.bytes.upperBound <= leastByteCount { return extent }
         let length = try byteCount
         guard extent.bytes.upperBound <= length else {
             throw HostMemoryError(operation, extent.asked, file: name, .fileTooShort(length: length))
