@@ -43,7 +43,8 @@ extension RegionMap {
             try requireRoom(for: region.range, at: index, without: removed[max(0, next - 1)...])
             edits.append(.insert(RegionRecord(region), index))
         }
-        return edits + removed[next...].lazy.map { .remove($0) }
+        for index in removed[next...] { edits.append(.remove(index)) }
+        return edits
     }
 
     /// - Parameter removed: the regions that do not count, from the one before `index` on.

@@ -3,23 +3,29 @@ import CBisect
 /// The regions of a map as plain values, to search and to access without counting references. It belongs to a
 /// `RegionMap` and is valid as long as that.
 struct RegionTable {
+    /// In the same allocation as `starts`, in front of them; none is in two cache lines.
+    let entries: UnsafeMutablePointer<RegionEntry>
     /// The first address of each region, ascending, for the search to run over.
     let starts: UnsafeMutablePointer<UInt64>
-    let entries: UnsafeMutablePointer<RegionEntry>
     let count: Int
+
+    private static let cacheLine = 64
 
     /// - Parameter count: of entries, all of which are to be initialised before any other use.
     init(count: Int) {
-        starts = .allocate(capacity: max(1, count))
-        entries = .allocate(capacity: max(1, count))
+        let capacity = max(1, count)
+        let size = capacity * MemoryLayout<RegionEntry>.stride
+        let memory = UnsafeMutableRawPointer.allocate(
+            byteCount: size + capacity * MemoryLayout<UInt64>.stride, alignment: Self.cacheLine)
+        entries = memory.bindMemory(to: RegionEntry.self, capacity: capacity)
+        starts = (memory + size).bindMemory(to: UInt64.self, capacity: capacity)
         self.count = count
         // The search ends at an entry in any case: at this one, in a map without regions.
         if count == 0 { initialize(0, to: .none) }
     }
 
     func deallocate() {
-        starts.deallocate()
-        entries.deallocate()
+        UnsafeMutableRawPointer(entries).deallocate()
     }
 
     /// - Parameter record: to be kept for as long as the table.
