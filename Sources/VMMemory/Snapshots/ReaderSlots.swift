@@ -110,7 +110,7 @@ enum ReaderSlots {
     /// and is still there, is among them.
     static func held(where matches: (SnapshotWord) -> Bool) -> [HeldSlot] {
         var held: [HeldSlot] = []
-        for block in registry.blocks {
+        registry.forEachBlock { block in
             for index in 0..<slotsPerBlock {
                 guard let found = HeldSlot(block + index), matches(found.word) else { continue }
                 held.append(found)
@@ -141,9 +141,16 @@ enum ReaderSlots {
         }
         private let state = Monitor(State())
 
-        /// The blocks there are. A thread that gets a new one later has not yet taken its first snapshot with it, and will
-        /// see all that was published before.
-        var blocks: [Slot] { state.withLock { $0.blocks }.compactMap(Slot.init(bitPattern:)) }
+        /// Calls `body` with the blocks there are; it must not ask for one. A thread that gets a new one later has not yet
+        /// taken its first snapshot with it, and will see all that was published before.
+        func forEachBlock(_ body: (Slot) -> Void) {
+            state.withLock { state in
+                for block in state.blocks {
+                    // SAFETY: the number is that of a block made here, which is never freed.
+                    if let slots = Slot(bitPattern: block) { body(slots) }
+                }
+            }
+        }
 
         /// A block that holds nothing.
         func takeBlock() -> Slot {
