@@ -62,7 +62,8 @@ struct MappedPieces {
 
     private func indices(overlapping range: Range<UInt64>) -> Range<Int> {
         let start = all.partitioningIndex { $0.range.upperBound > range.lowerBound }
-        let end = all.partitioningIndex { $0.range.lowerBound >= range.upperBound }
-        return start..<max(start, end)
+        var end = start
+        while end < all.count, all[end].range.lowerBound < range.upperBound { end += 1 }
+        return start..<end
     }
 }
