@@ -13,7 +13,6 @@ struct MapVersions {
     init(_ content: PlanContent, in space: GuestSpace) throws(RegionMapError) {
         let before = space.memory.regionMap
         let removed = content.removed.map(\.range)
-        let coming = content.coming.map(\.range)
         func changed(to pieces: [BackedPiece]) throws(RegionMapError) -> RegionMap {
             try before.changing(removing: removed, inserting: try space.host.regions(pieces))
         }
@@ -24,6 +23,7 @@ struct MapVersions {
         } else if content.granted.isEmpty {
             between = after
         } else {
+            let coming = content.coming.map(\.range)
             let pieces = content.added.subtracting(coming) + content.staying.map(\.common)
             between = try changed(to: pieces.sorted { $0.range.start < $1.range.start })
         }
@@ -44,6 +44,8 @@ extension GuestSpace {
     ) throws(ChangeFailure) {
         for range in ranges {
             do {
+                // Mostly nothing is locked, and no clock has to be read.
+                guard try reservation.isLocked(offset: range.start.rawValue, count: range.count) else { continue }
                 guard
                     try reservation.waitUntilUnlocked(
                         offset: range.start.rawValue, count: range.count, timeout: deadline - .now)

@@ -19,8 +19,6 @@ struct PlanContent {
     let change: PartitionChange
     /// The memory whose pages are to be there before the guest touches them, and so far were not.
     let prefetched: [BackedPiece]
-    /// What takes the unmapping back.
-    let previousMappings: [PartitionMapping]
 
     /// Where devices get memory, or the right to write to it.
     var granted: [MemoryRange] { coming.ranges(without: staying.filter { !$0.isExtended }) }
@@ -36,16 +34,19 @@ struct PlanContent {
             case .map(let range, let memory): if let piece = backings.backed(range, memory) { coming.append(piece) }
             }
         }
-        removed = backings.backed(plan.removed)
-        added = backings.backed(plan.added)
-        going = removed.parts(in: unmapped)
-        self.unmapped = unmapped
-        self.coming = coming
-        staying = going.staying(in: coming)
+        let removed = backings.backed(plan.removed)
+        let added = backings.backed(plan.added)
+        let going = removed.parts(in: unmapped)
+        let staying = going.staying(in: coming)
         withdrawn = going.ranges(without: staying.filter { !$0.isRestricted })
         prefetched = Self.prefetched(removed, added, coming)
         change = PartitionChange(unmapped: unmapped, mapped: coming.map(host.partitionMapping))
-        previousMappings = going.map(host.partitionMapping)
+        self.unmapped = unmapped
+        self.going = going
+        self.coming = coming
+        self.staying = staying
+        self.removed = removed
+        self.added = added
     }
 
     private static func prefetched(
@@ -98,6 +99,7 @@ extension [BackedPiece] {
 
     /// The parts of ascending pieces that lie in ascending ranges.
     func parts(in ranges: [MemoryRange]) -> [BackedPiece] {
+        guard !ranges.isEmpty else { return [] }
         var parts: [BackedPiece] = []
         var first = 0
         for piece in self {

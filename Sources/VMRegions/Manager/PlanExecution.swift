@@ -42,12 +42,12 @@ final class PlanExecution {
         _ plan: RegionPlan, of backings: NumberedBackings, in space: GuestSpace, _ partitions: [any Partition],
         waitingUpTo timeout: Duration
     ) throws(RegionMapError) {
-        content = PlanContent(plan, in: space.host, backings)
+        let content = PlanContent(plan, in: space.host, backings)
         self.space = space
         self.partitions = partitions
         self.timeout = timeout
-        maps = try MapVersions(content, in: space)
-        hostSteps = HostStep.steps(unmapping: content.going, mapping: content.coming)
+        let maps = try MapVersions(content, in: space)
+        let hostSteps = HostStep.steps(unmapping: content.going, mapping: content.coming)
         var steps: [Step] = []
         steps.reserveCapacity(3 * partitions.count + hostSteps.count + 3)
         if !content.isEmpty {
@@ -59,6 +59,9 @@ final class PlanExecution {
         if maps.after !== maps.between ?? maps.before { steps.append(.publish) }
         steps.append(.turnLogs)
         if !content.coming.isEmpty { for index in partitions.indices { steps.append(.map(index)) } }
+        self.content = content
+        self.maps = maps
+        self.hostSteps = hostSteps
         self.steps = steps
     }
 
@@ -151,7 +154,7 @@ final class PlanExecution {
             }
             partitions[index].end()
         case .unmap(let index):
-            try map(content.previousMappings, in: index)
+            try map(content.going.map(space.host.partitionMapping), in: index)
         case .host(let index):
             try takeBack(hostSteps[index])
         case .publish:

@@ -8,7 +8,8 @@ extension RegionIndex {
         forEach(overlapping: range) { region in
             guard region.parameters != nil else { return }
             isAlone = top == nil
-            if top.map(region.hides) ?? true { top = region }
+            if let top, !region.hides(top) { return }
+            top = region
         }
         guard let top else { return }
         // Mostly there is one region, or one that hides the others.
