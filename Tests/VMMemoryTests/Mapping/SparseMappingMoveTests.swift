@@ -11,33 +11,40 @@ private let all = MixedPieces.byteCount
 
 @Suite("Moving pages between sparse mappings")
 struct SparseMappingMoveTests {
-    @Test("Pages of all kinds are moved and moved back, and keep what they hold and what they are")
-    func thereAndBack() throws {
-        try Self.checkThereAndBack(.ofKernel)
+    @Test(
+        "Pages of all kinds are moved and moved back, and keep what they hold and what they are",
+        arguments: [false, true])
+    func thereAndBack(areUnused: Bool) throws {
+        try Self.checkThereAndBack(.ofKernel, areUnused: areUnused)
     }
 
     @Test("A kernel that cannot keep addresses moves pages as well")
     func olderKernel() async {
         // In a process of its own: no other thread is to map anything between two calls.
         await #expect(processExitsWith: .success) {
-            try SparseMappingMoveTests.checkThereAndBack(.none)
-            try SparseMappingMoveTests.checkThereAndBack(MoveSupport(anonymous: true, files: false))
+            for areUnused in [false, true] {
+                try SparseMappingMoveTests.checkThereAndBack(.none, areUnused: areUnused)
+                try SparseMappingMoveTests.checkThereAndBack(
+                    MoveSupport(anonymous: true, files: false), areUnused: areUnused)
+            }
         }
     }
 
-    private static func checkThereAndBack(_ support: MoveSupport) throws {
+    private static func checkThereAndBack(_ support: MoveSupport, areUnused: Bool) throws {
         let mixed = try MixedPieces()
         let (sparse, parking) = (mixed.mapping, try SparseMapping(byteCount: 64 * page))
         let pieces = sparse.pieces
         for round in 0..<3 {
-            try sparse.move(offset: 0, count: all, to: parking, at: 40 * page, support: support)
+            try sparse.move(
+                offset: 0, count: all, to: parking, at: 40 * page, areUnused: areUnused, support: support)
             #expect(sparse.pieces.isEmpty, "round \(round)")
             #expect(MixedPieces.access(sparse) == "----------------")
             #expect(parking.pieces == pieces.moved(by: 40 * 4096))
             #expect(MixedPieces.access(parking, at: 40 * page) == MixedPieces.expectedAccess)
             #expect(MixedPieces.numbers(parking, at: 40 * page) == MixedPieces.expectedNumbers)
             #expect(isReserved(sparse, 0..<all))
-            try parking.move(offset: 40 * page, count: all, to: sparse, at: 0, support: support)
+            try parking.move(
+                offset: 40 * page, count: all, to: sparse, at: 0, areUnused: areUnused, support: support)
             #expect(parking.pieces.isEmpty && sparse.pieces == pieces)
             #expect(MixedPieces.access(sparse) == MixedPieces.expectedAccess)
             #expect(MixedPieces.numbers(sparse) == MixedPieces.expectedNumbers)
@@ -115,14 +122,16 @@ struct SparseMappingMoveTests {
         #expect(sparse.pieces == pieces)
     }
 
-    @Test("Pages can be given another protection as they are moved")
-    func protection() throws {
+    @Test("Pages can be given another protection as they are moved", arguments: [false, true])
+    func protection(areUnused: Bool) throws {
         let mixed = try MixedPieces()
         let parking = try SparseMapping(byteCount: 64 * page)
-        try mixed.mapping.move(offset: 0, count: all, to: parking, at: 0, protection: MemoryProtection.none)
+        try mixed.mapping.move(
+            offset: 0, count: all, to: parking, at: 0, protection: MemoryProtection.none, areUnused: areUnused)
         #expect(MixedPieces.access(parking) == "----------------")
         #expect(parking.pieces.map(\.range) == [0..<8 * page, 8 * page..<12 * page, 12 * page..<16 * page])
-        try parking.move(offset: 0, count: all, to: mixed.mapping, at: 0, protection: .readWrite)
+        try parking.move(
+            offset: 0, count: all, to: mixed.mapping, at: 0, protection: .readWrite, areUnused: areUnused)
         #expect(MixedPieces.access(mixed.mapping) == "wwwwwwwwwwwwwwww")
         #expect(MixedPieces.numbers(mixed.mapping) == (1...16).map { $0 })
     }
@@ -198,8 +207,9 @@ struct SparseMappingMoveTests {
     }
 
     @Test(
-        "Pages that cannot be moved on, nor back, are kept at either place, and can be moved later", arguments: 1...12)
-    func stranded(_ failing: Int) throws {
+        "Pages that cannot be moved on, nor back, are kept at either place, and can be moved later", arguments: 1...12,
+        [false, true])
+    func stranded(_ failing: Int, areUnused: Bool) throws {
         let mixed = try MixedPieces()
         let (sparse, parking) = (mixed.mapping, try SparseMapping(byteCount: 64 * page))
         let pieces = sparse.pieces
@@ -210,7 +220,10 @@ struct SparseMappingMoveTests {
             count.add(1)
             if count.value > failing, direction == .there || count.value % 2 == 0 { throw .noMemory }
         }
-        let error = refusal { try sparse.move(offset: 0, count: all, to: parking, at: 40 * page, support: support) }
+        let error = refusal {
+            try sparse.move(
+                offset: 0, count: all, to: parking, at: 40 * page, areUnused: areUnused, support: support)
+        }
         guard let error else {
             // There are fewer moves than that.
             #expect(failing > 6 && sparse.pieces.isEmpty)

@@ -3,7 +3,8 @@ import SystemPackage
 /// The kernel's part of moving pages: what has been moved so far, to go on with or to undo.
 ///
 /// Pages are moved while nobody can access them. The kernel leaves empty pages where they were, if anything, and what would be
-/// written to those would be lost.
+/// written to those would be lost. To see to that takes much longer than the move, which is a matter of page tables; where
+/// nobody does access them anyway, it is left out.
 struct PageTransfer {
     private let source: SparseMapping
     private let target: SparseMapping
@@ -27,10 +28,13 @@ struct PageTransfer {
 
     /// Moves parts to where the pieces, as many and of the same lengths, say. Where it throws, some may have been moved:
     /// `undo`.
-    mutating func move(_ parts: [MappedPiece], to pieces: [MappedPiece]) throws(Errno) {
-        for part in parts { try source.pages(part.range).protect(.none) }
+    /// - Parameter areUnused: whether nobody accesses them meanwhile.
+    mutating func move(_ parts: [MappedPiece], to pieces: [MappedPiece], areUnused: Bool) throws(Errno) {
+        if !areUnused { for part in parts { try source.pages(part.range).protect(.none) } }
         for (part, piece) in zip(parts, pieces) { try move(part, to: piece) }
-        for piece in pieces { try target.pages(piece.range).protect(piece.protection) }
+        for (part, piece) in zip(parts, pieces) where !areUnused || part.protection != piece.protection {
+            try target.pages(piece.range).protect(piece.protection)
+        }
     }
 
     private mutating func move(_ part: MappedPiece, to piece: MappedPiece) throws(Errno) {

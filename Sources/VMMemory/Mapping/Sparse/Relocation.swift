@@ -7,6 +7,7 @@ struct Relocation {
     let target: SparseMapping
     let targetExtent: PageExtent
     private let protection: MemoryProtection?
+    private let areUnused: Bool
     private let support: MoveSupport
 
     private enum Outcome {
@@ -28,13 +29,14 @@ struct Relocation {
 
     init(
         from source: SparseMapping, _ sourceExtent: PageExtent, to target: SparseMapping, _ targetExtent: PageExtent,
-        _ protection: MemoryProtection?, _ support: MoveSupport
+        _ protection: MemoryProtection?, areUnused: Bool, _ support: MoveSupport
     ) {
         self.source = source
         self.sourceExtent = sourceExtent
         self.target = target
         self.targetExtent = targetExtent
         self.protection = protection
+        self.areUnused = areUnused
         self.support = support
     }
 
@@ -125,7 +127,7 @@ struct Relocation {
         }
         var transfer = PageTransfer(from: source, to: target, support)
         do {
-            try transfer.move(parts, to: pieces)
+            try transfer.move(parts, to: pieces, areUnused: areUnused)
         } catch {
             // Found out while it is still so: the spare ones count.
             let reason = HostMemoryError.Reason(mapping: error)

@@ -7,11 +7,14 @@ extension SparseMapping {
     /// given, their protection. The range that they leave is reserved again.
     ///
     /// Nobody finds other contents at either place than the pages', or a page at both: for a moment, an access to either
-    /// faults. It is a matter of the page tables alone, and takes about as long as unmapping.
+    /// faults. It is a matter of the page tables alone, and takes about as long as unmapping; of pages that nobody uses, and
+    /// where both offsets leave the same rest by 2 MiB, next to nothing.
     ///
     /// - Parameters:
     ///   - count: in bytes; both offsets and it are multiples of 4096, or of the huge pages' size where there are some.
     ///   - protection: for all of the pages; nil for what each has.
+    ///   - areUnused: whether nobody accesses either place meanwhile: that is then not made sure of. What is written all the
+    ///     same may be lost.
     ///   - timeout: how long locked pages are waited for.
     /// - Throws: `empty`, `misaligned`, `outOfBounds`; `notMapped` where nothing is mapped in some of the range; `locked`;
     ///   `fileIsReadOnly` where writes would go to a file that is; `tooManyMappings`; `system` with what mremap(2) says. The
@@ -25,21 +28,22 @@ extension SparseMapping {
     /// lost to this reservation.)
     public func move(
         offset: UInt64, count: UInt64, to other: SparseMapping, at otherOffset: UInt64,
-        protection: MemoryProtection? = nil, waitingUpTo timeout: Duration = .zero
+        protection: MemoryProtection? = nil, areUnused: Bool = false, waitingUpTo timeout: Duration = .zero
     ) throws(HostMemoryError) {
         try move(
-            offset: offset, count: count, to: other, at: otherOffset, protection: protection, waitingUpTo: timeout,
-            support: .ofKernel)
+            offset: offset, count: count, to: other, at: otherOffset, protection: protection, areUnused: areUnused,
+            waitingUpTo: timeout, support: .ofKernel)
     }
 
     /// - Parameter support: for tests, of an older kernel.
     func move(
         offset: UInt64, count: UInt64, to other: SparseMapping, at otherOffset: UInt64,
-        protection: MemoryProtection? = nil, waitingUpTo timeout: Duration = .zero, support: MoveSupport
+        protection: MemoryProtection? = nil, areUnused: Bool = false, waitingUpTo timeout: Duration = .zero,
+        support: MoveSupport
     ) throws(HostMemoryError) {
         let relocation = Relocation(
             from: self, try extent(.move, offset, count), to: other, try other.extent(.moveTo, otherOffset, count),
-            protection, support)
+            protection, areUnused: areUnused, support)
         try retryWhileLocked(relocation.sourceExtent, .move, waitingUpTo: timeout) { () throws(HostMemoryError) in
             try relocation.attempt()
         }
