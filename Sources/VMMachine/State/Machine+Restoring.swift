@@ -93,10 +93,14 @@ extension Machine {
 
 extension RegionBacking {
     /// Zeroed memory in the place of a backing elsewhere.
-    public convenience init(empty saved: SavedBacking) throws(RegionBackingError) {
+    /// - Parameter preallocated: what it is taken from, as far as that goes, where only one mapping can have its pages.
+    public convenience init(
+        empty saved: SavedBacking, from preallocated: PreallocatedMemory? = nil
+    ) throws(RegionBackingError) {
         guard saved.isShareable else {
             try self.init(
-                anonymous: saved.name, byteCount: saved.byteCount, transparentHugePages: saved.usesTransparentHugePages)
+                anonymous: saved.name, byteCount: saved.byteCount, transparentHugePages: saved.usesTransparentHugePages,
+                from: preallocated)
             return
         }
         try self.init(memfd: saved.name, byteCount: saved.byteCount)

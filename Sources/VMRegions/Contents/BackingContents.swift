@@ -10,6 +10,9 @@ public struct BackingContents: Sendable {
         public let bytes: Range<UInt64>
         /// Of the first.
         public let hostAddress: UInt
+        /// Whether its pages were there when it was mapped (`PreallocatedMemory`); what has happened to them since does not
+        /// matter.
+        public internal(set) var isPreallocated = false
     }
 
     public let backing: RegionBacking
@@ -30,6 +33,21 @@ extension [BackingContents.Extent] {
         }
         if next < byteCount { gaps.append(next..<byteCount) }
         return gaps
+    }
+
+    /// Cuts them where a run of bytes that was preallocated begins and ends: the kernel's mappings do so too, and it does not
+    /// put pages in place across them.
+    mutating func markPreallocated(_ bytes: Range<UInt64>) {
+        self = flatMap { extent in
+            let ends = [bytes.lowerBound, bytes.upperBound].filter {
+                extent.bytes.lowerBound < $0 && $0 < extent.bytes.upperBound
+            }
+            return zip([extent.bytes.lowerBound] + ends, ends + [extent.bytes.upperBound]).map { start, end in
+                BackingContents.Extent(
+                    bytes: start..<end, hostAddress: extent.hostAddress + UInt(start - extent.bytes.lowerBound),
+                    isPreallocated: extent.isPreallocated || bytes.contains(start))
+            }
+        }
     }
 
     /// Adds what of a run of bytes is not there yet.

@@ -92,6 +92,7 @@ extension RegionManager {
                 } else {
                     try backing.addParked(to: &extents)
                 }
+                for run in backing.preallocatedRuns { extents.markPreallocated(run) }
                 contents.append(BackingContents(backing: backing, extents: extents, mapping: owner))
             } catch {
                 throw .contents(backing.name, error)

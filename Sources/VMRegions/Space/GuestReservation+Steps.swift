@@ -98,9 +98,14 @@ extension GuestReservation {
     /// Maps a part of a piece, given in bytes of the backing, that no parked pages are for.
     private func mapFresh(_ piece: BackedPiece, _ bytes: Range<UInt64>) throws(HostMemoryError) {
         guard !bytes.isEmpty else { return }
+        let start =
+            try bytes.lowerBound
+            + piece.backing.placePreallocated(
+                bytes, in: mapping, at: piece.address(of: bytes.lowerBound), protection: piece.protection)
+        guard start < bytes.upperBound else { return }
         try mapping.map(
-            offset: piece.address(of: bytes.lowerBound), count: UInt64(bytes.count), piece.backing.memory,
-            backingOffset: piece.backing.fileOffset + bytes.lowerBound, protection: piece.protection,
+            offset: piece.address(of: start), count: bytes.upperBound - start, piece.backing.memory,
+            backingOffset: piece.backing.fileOffset + start, protection: piece.protection,
             transparentHugePages: piece.backing.usesTransparentHugePages)
     }
 }

@@ -26,6 +26,8 @@ public final class RegionBacking: Sendable {
     /// Which pages were written, by offset in the backing: by the monitor's own accesses to guest memory at once, by the
     /// guest once the kernel's log has been read.
     public let bitmap: AtomicBitmap
+    /// Where its pages are taken from, as far as they go.
+    private let preallocated: PreallocatedMemory?
     /// Where pages are that only one mapping can have.
     private let place = Monitor(Place())
 
@@ -34,6 +36,8 @@ public final class RegionBacking: Sendable {
         var parking: SparseMapping?
         /// The guest that has them. Not kept: with a guest that goes, the pages go that it saw.
         weak var owner: GuestReservation?
+        /// Runs of the backing that were taken from `preallocated`, each in one mapping of the kernel's.
+        var preallocatedRuns: [Range<UInt64>] = []
     }
 
     /// - Parameters:
@@ -41,9 +45,18 @@ public final class RegionBacking: Sendable {
     ///   - byteCount: a multiple of 4096.
     ///   - isWritable: nil for what the memory allows: all but a file that is open for reading only and mapped shared.
     /// - Throws: `RegionBackingError`.
-    public init(
+    public convenience init(
         _ name: String, _ memory: MemoryBacking, fileOffset: UInt64 = 0, byteCount: UInt64, isWritable: Bool? = nil,
         transparentHugePages: Bool = false
+    ) throws(RegionBackingError) {
+        try self.init(
+            name, memory, fileOffset: fileOffset, byteCount: byteCount, isWritable: isWritable,
+            transparentHugePages: transparentHugePages, from: nil)
+    }
+
+    private init(
+        _ name: String, _ memory: MemoryBacking, fileOffset: UInt64, byteCount: UInt64, isWritable: Bool?,
+        transparentHugePages: Bool, from preallocated: PreallocatedMemory?
     ) throws(RegionBackingError) {
         guard byteCount > 0, byteCount & PageSize.size4K.mask == 0 else {
             throw .misaligned(name, byteCount: byteCount)
@@ -64,13 +77,19 @@ public final class RegionBacking: Sendable {
         self.byteCount = byteCount
         self.isWritable = memory.isWritable && isWritable ?? true
         self.usesTransparentHugePages = transparentHugePages
+        self.preallocated = transparentHugePages ? nil : preallocated
     }
 
     /// Zeroed pages that are provided as they are first touched.
+    /// - Parameter preallocated: where pages are taken from when a guest first sees them, as far as they go; none for memory
+    ///   that asks for huge pages.
     public convenience init(
-        anonymous name: String, byteCount: UInt64, transparentHugePages: Bool = false
+        anonymous name: String, byteCount: UInt64, transparentHugePages: Bool = false,
+        from preallocated: PreallocatedMemory? = nil
     ) throws(RegionBackingError) {
-        try self.init(name, .anonymous, byteCount: byteCount, transparentHugePages: transparentHugePages)
+        try self.init(
+            name, .anonymous, fileOffset: 0, byteCount: byteCount, isWritable: nil,
+            transparentHugePages: transparentHugePages, from: preallocated)
     }
 
     /// A memfd: pages that can be seen at several places, and shared with other processes.
@@ -141,6 +160,23 @@ public final class RegionBacking: Sendable {
             offset: bytes.lowerBound, count: UInt64(bytes.count), memory, backingOffset: fileOffset + bytes.lowerBound,
             transparentHugePages: usesTransparentHugePages)
     }
+
+    /// Puts pages in place that were provided in advance, where a guest that does not see them yet is to see a range.
+    /// - Parameter bytes: of the backing, neither parked nor seen by the guest.
+    /// - Returns: how many bytes from the start of the range have their pages.
+    func placePreallocated(
+        _ bytes: Range<UInt64>, in mapping: SparseMapping, at offset: UInt64, protection: MemoryProtection
+    ) throws(HostMemoryError) -> UInt64 {
+        guard let preallocated else { return 0 }
+        let count = try preallocated.move(
+            upTo: UInt64(bytes.count), to: mapping, at: offset, protection: protection)
+        guard count > 0 else { return 0 }
+        place.withLock { $0.preallocatedRuns.append(bytes.lowerBound..<(bytes.lowerBound + count)) }
+        return count
+    }
+
+    /// The runs of it whose pages were provided in advance, each in one mapping of the kernel's; in no order.
+    var preallocatedRuns: [Range<UInt64>] { place.withLock(\.preallocatedRuns) }
 
     /// The runs of a range of the backing that are parked, ascending.
     func parkedRuns(in range: Range<UInt64>) -> [Range<UInt64>] {
