@@ -22,7 +22,7 @@ final class FreshMemory: Sendable {
         let isIncluded = contents.map { Self.register($0, userFault) }
         guard isIncluded.contains(true) else { return nil }
         ranges = zip(contents, isIncluded).flatMap { contents, isIncluded in
-            isIncluded ? contents.extents.map(\.hostRange) : []
+            isIncluded ? contents.freshExtents.map(\.hostRange) : []
         }
         self.isIncluded = isIncluded
         self.userFault = userFault
@@ -33,13 +33,16 @@ final class FreshMemory: Sendable {
         for range in ranges { userFault.unregister(range) }
     }
 
-    func includes(block: Int) -> Bool { isIncluded[block] }
+    /// - Parameter extent: of that block.
+    func includes(_ extent: BackingContents.Extent, ofBlock block: Int) -> Bool {
+        isIncluded[block] && !extent.isPreallocated
+    }
 
     /// Puts pages in place, whether or not something is there.
     /// - Parameters:
     ///   - bytes: whole pages; nil for zeros.
     ///   - count: how many bytes.
-    ///   - place: in a block that is included.
+    ///   - place: in an extent that is included.
     ///   - name: of the block.
     func place(
         _ bytes: UnsafeRawBufferPointer?, _ count: Int, at place: UnsafeMutableRawPointer, of name: String
@@ -75,19 +78,25 @@ final class FreshMemory: Sendable {
         return text.contains("[always]")
     }()
 
-    /// - Returns: whether all of a block can be filled so.
+    /// - Returns: whether all of a block can be filled so that is not there yet.
     private static func register(_ contents: BackingContents, _ userFault: borrowing UserFault) -> Bool {
         guard !contents.backing.usesTransparentHugePages else { return false }
-        for (index, extent) in contents.extents.enumerated() {
+        let extents = contents.freshExtents
+        for (index, extent) in extents.enumerated() {
             do throws(UserFaultError) {
                 try userFault.register(extent.hostRange, of: contents.backing.name)
             } catch {
-                for extent in contents.extents[..<index] { userFault.unregister(extent.hostRange) }
+                for extent in extents[..<index] { userFault.unregister(extent.hostRange) }
                 return false
             }
         }
-        return !contents.extents.isEmpty
+        return !extents.isEmpty
     }
+}
+
+extension BackingContents {
+    /// Where no page is there yet.
+    fileprivate var freshExtents: [Extent] { extents.filter { !$0.isPreallocated } }
 }
 
 extension BackingContents.Extent {

@@ -44,8 +44,8 @@ final class TargetMemory: Sendable {
     /// Of what each block contains: see `MemoryDigest`. The machine's regions have to be as they were made.
     func digests() throws(MigrationError) -> [UInt64] { try MemoryDigest.of(contents) }
 
-    /// Fewer pages are provided one by one, as they are written.
-    private static let fewPages = 8
+    /// The kernel provides so many bytes in one call, where it can; fewer page by page, as they are written.
+    private static let providedAtOnce = 8 * Int(PageSize.size4K.bytes)
 
     /// Most pages that come from now on are the first at their places. Until `endFilling()` nobody else touches any.
     func beginFilling() {
@@ -72,24 +72,38 @@ final class TargetMemory: Sendable {
         }
         defer { if fresh != nil { filling.change { $0.users -= 1 } } }
         try chunk.forEachRun { (run, bytes) throws(MigrationError) in
-            if let fresh, fresh.includes(block: run.block) {
-                if bytes != nil || received.containsAny(of: run) { try fill(run, bytes, fresh) }
-            } else if let bytes {
-                if run.pages.count >= Self.fewPages, !received.containsAny(of: run) { try provide(run) }
-                try place(run, bytes)
-            } else if received.containsAny(of: run) {
-                try clear(run)
-            }
+            let isAgain = received.containsAny(of: run)
+            if bytes != nil || isAgain { try place(run, bytes, isAgain: isAgain, fresh) }
             received.mark(run)
         }
     }
 
-    /// - Parameter bytes: nil for zeros.
-    private func fill(_ run: PageRun, _ bytes: UnsafeRawBufferPointer?, _ fresh: FreshMemory) throws(MigrationError) {
-        try forEachPlace(of: run) { (pointer, offset, count) throws(MigrationError) in
+    /// - Parameters:
+    ///   - bytes: nil for zeros.
+    ///   - isAgain: whether any of the pages have come before.
+    private func place(
+        _ run: PageRun, _ bytes: UnsafeRawBufferPointer?, isAgain: Bool, _ fresh: FreshMemory?
+    ) throws(MigrationError) {
+        try forEachExtent(of: run) { (extent, pointer, offset, count) throws(MigrationError) in
             let part = bytes.map { UnsafeRawBufferPointer(rebasing: $0[offset..<(offset + count)]) }
-            try fresh.place(part, count, at: pointer, of: blocks[run.block].name)
+            if let fresh, fresh.includes(extent, ofBlock: run.block) {
+                return try fresh.place(part, count, at: pointer, of: blocks[run.block].name)
+            }
+            guard let source = part?.baseAddress else { return try clear(pointer, count, run) }
+            if !isAgain, !extent.isPreallocated, count >= Self.providedAtOnce {
+                // That takes little more than half as long.
+                _ = madvise(pointer, count, MADV_POPULATE_WRITE)
+            }
+            try check(ctrycopy_copy_out(pointer, source, count), run)
         }
+    }
+
+    func clear(_ run: PageRun) throws(MigrationError) {
+        try forEachPlace(of: run) { (pointer, _, count) throws(MigrationError) in try clear(pointer, count, run) }
+    }
+
+    private func clear(_ pointer: UnsafeMutableRawPointer, _ count: Int, _ run: PageRun) throws(MigrationError) {
+        try check(ctrycopy_fill(pointer, 0, count), run)
     }
 
     /// Fills pages with what a snapshot has.
@@ -103,26 +117,6 @@ final class TargetMemory: Sendable {
         }
     }
 
-    /// Has the kernel provide pages in one call, where it can: that takes little more than half as long.
-    private func provide(_ run: PageRun) throws(MigrationError) {
-        try forEachPlace(of: run) { (pointer, _, count) throws(MigrationError) in
-            _ = madvise(pointer, count, MADV_POPULATE_WRITE)
-        }
-    }
-
-    private func place(_ run: PageRun, _ bytes: UnsafeRawBufferPointer) throws(MigrationError) {
-        try forEachPlace(of: run) { (pointer, offset, count) throws(MigrationError) in
-            guard let source = bytes.baseAddress else { return }
-            try check(ctrycopy_copy_out(pointer, source + offset, count), run)
-        }
-    }
-
-    func clear(_ run: PageRun) throws(MigrationError) {
-        try forEachPlace(of: run) { (pointer, _, count) throws(MigrationError) in
-            try check(ctrycopy_fill(pointer, 0, count), run)
-        }
-    }
-
     private func check(_ result: ctrycopy_result, _ run: PageRun) throws(MigrationError) {
         guard result.signal == 0 else { throw .unwritable(block: blocks[run.block].name, signal: result.signal) }
     }
@@ -131,12 +125,22 @@ final class TargetMemory: Sendable {
     func forEachPlace(
         of run: PageRun, _ body: (UnsafeMutableRawPointer, _ offset: Int, _ count: Int) throws(MigrationError) -> Void
     ) throws(MigrationError) {
+        try forEachExtent(of: run) { (_, pointer, offset, count) throws(MigrationError) in
+            try body(pointer, offset, count)
+        }
+    }
+
+    private func forEachExtent(
+        of run: PageRun,
+        _ body: (BackingContents.Extent, UnsafeMutableRawPointer, _ offset: Int, _ count: Int) throws(MigrationError) ->
+            Void
+    ) throws(MigrationError) {
         let bytes = run.bytes
         for extent in contents[run.block].extents where extent.bytes.overlaps(bytes) {
             let part = extent.bytes.clamped(to: bytes)
             let address = extent.hostAddress + UInt(part.lowerBound - extent.bytes.lowerBound)
             guard let pointer = UnsafeMutableRawPointer(bitPattern: address) else { continue }
-            try body(pointer, Int(part.lowerBound - bytes.lowerBound), part.count)
+            try body(extent, pointer, Int(part.lowerBound - bytes.lowerBound), part.count)
         }
     }
 }

@@ -4,6 +4,7 @@ import Testing
 import VMHost
 import VMMachine
 import VMMigration
+import VMRegions
 import VMState
 
 /// A guest on its way to another machine of the process, by post-copy.
@@ -21,16 +22,20 @@ final class PostCopyMove: Sendable {
     let outgoing: OutgoingMigration
     let incoming: IncomingMigration
     let link: CutLink
+    private let preallocated: PreallocatedMemory?
     private let folder: TemporaryFolder
     private let state = Monitor(State())
 
     /// Sets off.
+    /// - Parameter preallocated: what the destination has ready.
     init(
         _ source: LiveMachine, rounds: Int = 0, channels: Int = 1, backend: IOBackend = .auto,
         cutAfter budgets: [Int] = [],
-        breaks: Bool = false, allowsPostCopy: Bool = true, recoverTimeout: Duration? = .seconds(60)
+        breaks: Bool = false, allowsPostCopy: Bool = true, recoverTimeout: Duration? = .seconds(60),
+        preallocated: PreallocatedMemory? = nil
     ) throws {
         self.source = source
+        self.preallocated = preallocated
         folder = try TemporaryFolder()
         let path = folder.path("socket")
         incoming = try IncomingMigration(
@@ -55,7 +60,10 @@ final class PostCopyMove: Sendable {
             let machine = try incoming.receive(connectTimeout: .seconds(60)) { (model) throws(MachineError) in
                 try Machine(
                     restoring: model, MachineConfiguration.Restoring(timeout: LiveMachine.timeout),
-                    console: source.console)
+                    console: source.console,
+                    backing: { (saved) throws(RegionBackingError) in
+                        try RegionBacking(empty: saved, from: preallocated)
+                    })
             }
             state.change { $0.arrived = machine }
         } catch {

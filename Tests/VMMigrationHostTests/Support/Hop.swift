@@ -5,6 +5,7 @@ import VMDevices
 import VMHost
 import VMMachine
 import VMMigration
+import VMRegions
 import VMState
 
 /// One migration of a machine to another within the process.
@@ -22,6 +23,8 @@ struct Hop: Sendable, CustomTestStringConvertible {
     var answerTimeout = Duration.seconds(20)
     /// How long it waits for the source to give the guest away.
     var destinationProgressTimeout = Duration.seconds(300)
+    /// What the destination has ready; none for nothing.
+    var preallocated: PreallocatedMemory?
     let ended = EndedSides()
     var onSource: @Sendable (SourceStage, OutgoingMigration) -> Void = { _, _ in }
     var onDestination: @Sendable (DestinationStage, IncomingMigration) -> Void = { _, _ in }
@@ -69,7 +72,7 @@ struct Hop: Sendable, CustomTestStringConvertible {
     func make(_ source: LiveMachine, at uri: MigrationURI, to target: MigrationURI? = nil) throws -> Ends {
         let incoming = try incoming(at: uri)
         let outgoing = try outgoing(source, to: target ?? incoming.value.uri)
-        let arrival = try Arrival(incoming.value, destination, source.console, ended, onMachine)
+        let arrival = try Arrival(incoming.value, destination, source.console, ended, preallocated, onMachine)
         let failure = Self.failure { () throws(MigrationError) in try outgoing.value.run() }
         ended.noteSource()
         // One that nobody has come to would wait for ever.
@@ -89,7 +92,7 @@ struct Hop: Sendable, CustomTestStringConvertible {
         let ends = Ends(source: failure, progress: outgoing.value.progress)
         outgoing.clear()
         guard failure == nil else { return ends }
-        return try Arrival(incoming(at: uri).value, destination, source.console, ended).end(ends)
+        return try Arrival(incoming(at: uri).value, destination, source.console, ended, preallocated).end(ends)
     }
 
     static func failure(_ body: () throws(MigrationError) -> Void) -> MigrationError? {
@@ -175,14 +178,18 @@ final class Arrival: Sendable {
 
     init(
         _ migration: IncomingMigration, _ restoring: MachineConfiguration.Restoring, _ console: SharedConsole,
-        _ ended: EndedSides,
+        _ ended: EndedSides, _ preallocated: PreallocatedMemory? = nil,
         _ onMachine: @escaping @Sendable (Machine) throws(MachineError) -> Void = { (_) throws(MachineError) in }
     ) throws {
         self.migration = migration
         let started = try HostThread.start(stackSize: 1 << 20) { [self] in
             do throws(MigrationError) {
                 let machine = try migration.receive { (model) throws(MachineError) in
-                    let machine = try Machine(restoring: model, restoring, console: console)
+                    let machine = try Machine(
+                        restoring: model, restoring, console: console,
+                        backing: { (saved) throws(RegionBackingError) in
+                            try RegionBacking(empty: saved, from: preallocated)
+                        })
                     try onMachine(machine)
                     return machine
                 }

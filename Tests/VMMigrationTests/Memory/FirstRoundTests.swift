@@ -19,10 +19,14 @@ struct FirstRoundTests {
         let link: Link
         let channel: DestinationChannel
 
-        init(filling: Bool) throws {
+        /// - Parameter preallocated: how many pages are there from the start.
+        init(filling: Bool, preallocated: Int = 0) throws {
             try GuestMemory.installFaultHandlers()
+            let pool =
+                preallocated > 0
+                ? try PreallocatedMemory(byteCount: UInt64(preallocated * ShownMemory.page)) : nil
             shown = try ShownMemory(
-                RegionBacking(anonymous: "ram", byteCount: UInt64(pageCount * ShownMemory.page)))
+                RegionBacking(anonymous: "ram", byteCount: UInt64(pageCount * ShownMemory.page), from: pool))
             memory = try TargetMemory(shown.contents)
             if filling { memory.beginFilling() }
             link = try Link(Setup(transport: .unix, backend: .auto))
@@ -76,7 +80,20 @@ struct FirstRoundTests {
     @Test(
         "Each page is in its place, whoever of two threads has received it", arguments: [false, true], [false, true])
     func arrival(alone: Bool, filling: Bool) throws {
-        let arriving = try Arriving(filling: filling)
+        try expectArrival(Arriving(filling: filling), alone: alone)
+    }
+
+    @Test(
+        "Each page is in its place, whether or not there were pages before",
+        arguments: [1, MemoryChunk.dataPageLimit + 3, pageCount], [false, true])
+    func preallocated(_ count: Int, filling: Bool) throws {
+        let arriving = try Arriving(filling: filling, preallocated: count)
+        let extents = try #require(arriving.memory.contents.first?.extents)
+        #expect(extents.map(\.isPreallocated) == (count == Self.pageCount ? [true] : [true, false]))
+        try expectArrival(arriving, alone: false)
+    }
+
+    private func expectArrival(_ arriving: Arriving, alone: Bool) throws {
         let sender = try Self.sending(arriving)
         #expect(try arriving.receive(alone: alone).type == .roundEnd)
         sender.join()
