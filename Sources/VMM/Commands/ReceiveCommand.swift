@@ -3,6 +3,7 @@ import Glibc
 import KVM
 import VMMachine
 import VMMigration
+import VMRegions
 import VMState
 
 struct ReceiveCommand: ParsableCommand {
@@ -45,9 +46,24 @@ struct ReceiveCommand: ParsableCommand {
     @Flag(name: .customLong("no-postcopy"), help: "Take no guest before its memory.")
     var refusesPostCopy = false
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Have this much memory ready before a guest comes, as QEMU's -mem-prealloc does: 1G.",
+            discussion: """
+                The guest's memory is taken from it, so that the migration does not wait for the host to find and to zero \
+                pages, and takes about a third less time. A guest with more memory gets the rest as ever; what it has no \
+                use for goes back to the host when it runs here. It is of no use where the guest comes before its memory \
+                (post-copy).
+                """, valueName: "size"),
+        transform: { try $0.parsed("a size, such as 512M or 1G", ByteSize.init) })
+    var preallocate: ByteSize?
+
     func run() throws {
         let uri = try MigrationURI(uri, flag: "URI")
+        try checkPreallocation()
         try checkKVM()
+        let preallocated = try preallocatedMemory()
         let migration: IncomingMigration
         do throws(TransportError) {
             migration = try IncomingMigration(
@@ -61,13 +77,43 @@ struct ReceiveCommand: ParsableCommand {
         let output = SerialOutput(STDOUT_FILENO) { control.requestEnd() }
         let onEnd: @Sendable () -> Void = { migration.cancel() }
         let (guest, result) = try control.run(onEnd: onEnd) { () throws(Failure) in
-            let machine = try receive(migration, control, output)
+            let machine = try receive(migration, control, output, preallocated)
             control.attach(machine)
+            // Not before, as it takes a while.
+            preallocated?.giveBack()
             let result = machine.wait()
             try waitForMemory(migration)
             return (GuestRun(machine, control), result)
         }
         throw ExitCode(RunCommand.status(guest, result.outcome, lost: output.failedWith).rawValue)
+    }
+
+    /// Refuses what cannot be on any host.
+    private func checkPreallocation() throws(Failure) {
+        guard let size = preallocate else { return }
+        guard size.bytes > 0 else {
+            throw Failure(.usage, "--preallocate: to have 0 bytes ready is of no use; leave it out")
+        }
+        guard size.bytes.isMultiple(of: 4096) else {
+            throw Failure(.usage, "--preallocate: \(size) is not a multiple of 4096 bytes, a page")
+        }
+        guard size.bytes < 1 << 47 else {
+            throw Failure(.usage, "--preallocate: \(size) is more than a process can have, 2^47 bytes")
+        }
+    }
+
+    /// What the guest's memory is to be taken from.
+    private func preallocatedMemory() throws(Failure) -> PreallocatedMemory? {
+        guard let preallocate else { return nil }
+        do throws(PreallocationError) {
+            return try PreallocatedMemory(byteCount: preallocate.bytes)
+        } catch .exceedsAvailable(_, let available) {
+            let rest = ByteText.rounded(available)
+            throw Failure(
+                .hostFailure, "--preallocate \(preallocate): the host has \(rest) of memory available; ask for less")
+        } catch {
+            throw Failure(.hostFailure, "--preallocate \(preallocate): \(error)")
+        }
     }
 
     /// Before anybody comes in vain.
@@ -89,13 +135,16 @@ struct ReceiveCommand: ParsableCommand {
     }
 
     private func receive(
-        _ migration: IncomingMigration, _ control: ControlThread, _ output: SerialOutput
+        _ migration: IncomingMigration, _ control: ControlThread, _ output: SerialOutput,
+        _ preallocated: PreallocatedMemory?
     ) throws(Failure) -> Machine {
         do throws(MigrationError) {
             return try migration.receive { (model) throws(MachineError) in
                 try Machine(
                     restoring: model, machine.restoring, console: output,
-                    onInputSpace: { control.inputSpace.signal() })
+                    onInputSpace: { control.inputSpace.signal() },
+                    backing: { (saved) throws(RegionBackingError) in try RegionBacking(empty: saved, from: preallocated)
+                    })
             }
         } catch .cancelled {
             throw Failure(

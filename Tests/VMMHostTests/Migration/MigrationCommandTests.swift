@@ -30,6 +30,20 @@ import Testing
         #expect(try TemporaryFolder.entries(folder.path).isEmpty, "the socket was left behind")
     }
 
+    @Test("A guest comes to memory that is ready, which is there before anybody can connect", arguments: ["64M", "8M"])
+    func preallocated(_ size: String) throws {
+        let folder = try TemporaryFolder()
+        let uri = "unix:" + folder.path("socket")
+        let destination = try VMMProgram.start(["receive", "--preallocate", size, uri], input: .open)
+        let here = try startSource(uri).finish()
+        #expect(here.ending == .exited(0) && here.errors.contains("migration completed"), "\(here)")
+        try destination.waitForOutput("ok\n")
+        destination.send(MigrationPair.endOfTransmission)
+        let there = try destination.finish()
+        #expect(there.ending == .exited(0) && there.errors.isEmpty, "\(there)")
+        #expect(isUnbroken(here.text + there.text), "\(here.text)|\(there.text)")
+    }
+
     @Test("A guest that was moved into a file goes on from there, as often as one likes")
     func file() throws {
         let folder = try TemporaryFolder()
@@ -71,6 +85,11 @@ import Testing
         expectRefusal(
             try VMMProgram.run(["receive", "--kvm-device", folder.path("kvm"), "unix:" + folder.path("socket")]), 69,
             ["kvm"])
+        let socket = folder.path("socket")
+        expectRefusal(
+            try VMMProgram.run(["receive", "--preallocate", "64T", "unix:" + socket]), 71,
+            ["--preallocate 64T", "available"])
+        #expect(access(socket, F_OK) != 0)
         #expect(try folder.contents("there") == Array("precious".utf8))
     }
 

@@ -34,6 +34,9 @@ import Testing
         Refusal(["run", "--json", "hello"], ["--json", "--migrate-to"]),
         Refusal(["run", "-kernel", "hello.elf"], ["-e", "two dashes", "--kernel", "vmm help run"]),
         Refusal(["run", "hello", "one", "two"], ["one", "two", "after --"]),
+        Refusal(["receive", "--preallocate", "0", "unix:/a"], ["--preallocate", "0", "leave it out"]),
+        Refusal(["receive", "--preallocate", "4097", "unix:/a"], ["--preallocate", "4097", "4096"]),
+        Refusal(["receive", "--preallocate", "16777215T", "unix:/a"], ["--preallocate", "16777215T", "2^47"]),
         Refusal(["snapshot", "hello"], ["--output", "vmm help snapshot save"]),
         Refusal(["rnu", "hello"], ["no subcommand 'rnu'", "vmm help"]),
     ])
@@ -71,6 +74,10 @@ import Testing
         Refusal(["run", "-z", "hello"], ["-z"]),
         Refusal(["run", "hello", "surplus"], ["surplus"]),
         Refusal(["run", "-m"], ["-m"]),
+        Refusal(["receive", "--preallocate", "lots", "unix:/a"], ["lots", "--preallocate", "1G"]),
+        Refusal(["receive", "--preallocate", "16E", "unix:/a"], ["16E", "--preallocate"]),
+        Refusal(["receive", "--preallocate", "16777216T", "unix:/a"], ["16777216T", "--preallocate"]),
+        Refusal(["receive", "--preallocate=-1G", "unix:/a"], ["-1G", "--preallocate"]),
         Refusal(["bogus"], ["bogus"]),
     ])
     func `a command line that cannot be understood is refused`(refusal: Refusal) throws {
