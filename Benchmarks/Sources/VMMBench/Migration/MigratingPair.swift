@@ -10,11 +10,23 @@ final class MigratingPair {
     private let path: String
     private let receiver: Child
 
-    init(_ image: [UInt8], _ inputs: Inputs) throws {
+    /// - Parameter preallocates: whether the destination has memory ready for it.
+    init(_ image: [UInt8], _ inputs: Inputs, preallocates: Bool = false) throws {
         path = "\(inputs.scratch)/migration.socket"
         unlink(path)
         source = try WriterMachine(.auto, image: image)
-        receiver = try Child([inputs.vmm, "receive", "unix:\(path)"])
+        let flags = preallocates ? ["--preallocate", "\(Writer.memorySize)"] : []
+        receiver = try Child([inputs.vmm, "receive", "unix:\(path)"] + flags)
+        try waitForReceiver()
+    }
+
+    /// Nothing is measured while it prepares itself.
+    private func waitForReceiver() throws {
+        for _ in 0..<1000 {
+            if access(path, F_OK) == 0 { return }
+            usleep(10_000)
+        }
+        throw BenchmarkError("'vmm receive' does not listen")
     }
 
     deinit {

@@ -16,29 +16,36 @@ enum MigrationReport {
         }
         let image = try bytes(ofFile: inputs.guest("writer"))
 
-        var idle: [MigrationFigures] = []
+        var (idle, prepared): ([MigrationFigures], [MigrationFigures]) = ([], [])
         var (sockets, memories, qemus): ([Double], [Double], [QEMUMigration.Figures]) = ([], [], [])
         for _ in 0..<runs {
-            let pair = try MigratingPair(image, inputs)
-            sockets.append(pair.pushMemory(keeps: false))
-            memories.append(pair.pushMemory(keeps: true))
-            idle.append(try pair.migrate(rate: nil))
+            do {
+                let pair = try MigratingPair(image, inputs)
+                sockets.append(pair.pushMemory(keeps: false))
+                memories.append(pair.pushMemory(keeps: true))
+                idle.append(try pair.migrate(rate: nil))
+            }
+            prepared.append(try MigratingPair(image, inputs, preallocates: true).migrate(rate: nil))
             if let figures = try QEMUMigration.run(memory: Writer.memorySize, scratch: inputs.scratch) {
                 qemus.append(figures)
             }
         }
-        let ours = Double(Writer.memorySize) / gibibyte / median(idle.map(\.seconds))
         func rate(_ seconds: [Double]) -> Double { Double(Writer.memorySize) / gibibyte / median(seconds) }
-        show("migration-idle-vs-socket", "GiB/s", ours, rate(sockets))
-        show("migration-idle-vs-socket-and-memory", "GiB/s", ours, rate(memories))
         if qemus.isEmpty {
             Output.complain("migration-idle-vs-qemu skipped: there is no qemu-system-x86_64")
-        } else {
-            show("migration-idle-vs-qemu", "GiB/s", ours, rate(qemus.map(\.seconds)))
+        }
+        for (name, figures) in [("idle", idle), ("preallocated", prepared)] {
+            let ours = rate(figures.map(\.seconds))
+            show("migration-\(name)-vs-socket", "GiB/s", ours, rate(sockets))
+            show("migration-\(name)-vs-socket-and-memory", "GiB/s", ours, rate(memories))
+            if !qemus.isEmpty { show("migration-\(name)-vs-qemu", "GiB/s", ours, rate(qemus.map(\.seconds))) }
+        }
+        if !qemus.isEmpty {
             show(
                 "migration-downtime-idle-vs-qemu", "ms", median(idle.map(\.downtime)), median(qemus.map(\.downtime)))
         }
         show("migration-downtime-idle", "ms", median(idle.map(\.downtime)), 0)
+        show("migration-downtime-preallocated", "ms", median(prepared.map(\.downtime)), 0)
         for rate: UInt64 in [100, 400, 800] {
             let figures = try (0..<runs).map { _ in try MigratingPair(image, inputs).migrate(rate: rate << 20) }
             show("migration-downtime-\(rate)MiB/s", "ms", median(figures.map(\.downtime)), 0)
