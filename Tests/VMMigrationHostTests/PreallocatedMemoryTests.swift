@@ -81,7 +81,7 @@ struct PreallocatedMemoryTests {
         arrived.expectGoodEnd()
     }
 
-    /// While the link is cut most pages have not come: who reads one finds no zeros, but waits.
+    /// Read from the end on, as they are sent from the start: most are still to come when they are read.
     @Test("Nobody finds zeros where a page is still to come", arguments: sizes, [0, 1])
     func noZeros(_ size: UInt64, _ rounds: Int) throws {
         let pool = try PreallocatedMemory(byteCount: size)
