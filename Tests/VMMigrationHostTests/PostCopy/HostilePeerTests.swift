@@ -152,6 +152,9 @@ private final class FakeDestination {
         try channel.answer(hello, version, [PostCopy.feature])
         _ = try channel.records(.description)
         try channel.reply(.accepted)
+        // It drops no pages, as it has none.
+        while try channel.nextFrame().type != .roundEnd {}
+        try channel.reply(RoundDone(round: 0))
         while try channel.nextFrame().type != .end {}
         channel.expectPostCopy()
         try channel.reply(Ready(restoreNanoseconds: 1))

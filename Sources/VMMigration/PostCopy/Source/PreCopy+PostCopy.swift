@@ -5,13 +5,14 @@ import VMMachine
 extension PreCopy {
     /// Switches over without any round before: all pages follow.
     func runWithoutRounds() throws(MigrationError) {
-        try switchToPostCopy(without: PageSet(memory.blocks)) { [memory] (_) throws(MigrationError) in
-            var missing = PageSet(memory.blocks)
-            for (index, block) in memory.blocks.enumerated() {
-                missing.insert(PageRun(block: index, pages: 0..<block.pageCount))
-            }
-            return missing
+        var all = PageSet(memory.blocks)
+        for (index, block) in memory.blocks.enumerated() {
+            all.insert(PageRun(block: index, pages: 0..<block.pageCount))
         }
+        // A destination whose memory was provided in advance has pages to drop: not while the guest stands still.
+        try link.main.sendMissing(all)
+        try link.main.sendRound(0)
+        try switchToPostCopy(without: all) { [all] (_) in all }
     }
 
     /// Switches over after rounds, the last of which left pages that have to be sent once more.
