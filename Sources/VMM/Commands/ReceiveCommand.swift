@@ -52,7 +52,7 @@ struct ReceiveCommand: ParsableCommand {
             "Have this much memory ready before a guest comes, as QEMU's -mem-prealloc does: 1G.",
             discussion: """
                 The guest's memory is taken from it, so that the migration does not wait for the host to find and to zero \
-                pages, and takes about a third less time. A guest with more memory gets the rest as ever; what it has no \
+                pages, and takes about a quarter less time. A guest with more memory gets the rest as ever; what it has no \
                 use for goes back to the host when it runs here. It is of no use where the guest comes before its memory \
                 (post-copy).
                 """, valueName: "size"),
