@@ -60,9 +60,19 @@ extension SlotLayout {
     /// What it takes to get to `other`: no slot that is in both goes. Takes time linear in the number of slots.
     func difference(to other: SlotLayout) -> SlotChange {
         var change = SlotChange()
-        var (old, new) = (0, 0)
         slots.withUnsafeBufferPointer { slots in
             other.slots.withUnsafeBufferPointer { others in
+                // Mostly all but a few are the same, and those lie together.
+                let shorter = min(slots.count, others.count)
+                var same = 0
+                while same < shorter, slots[same].isSame(as: others[same]) { same += 1 }
+                var end = 0
+                while end < shorter - same, slots[slots.count - 1 - end].isSame(as: others[others.count - 1 - end]) {
+                    end += 1
+                }
+                var (old, new) = (same, same)
+                let slots = slots.prefix(slots.count - end)
+                let others = others.prefix(others.count - end)
                 while old < slots.count || new < others.count {
                     if old < slots.count, new < others.count, slots[old].isSame(as: others[new]) {
                         old += 1

@@ -51,10 +51,10 @@ struct SlotLayout: Hashable, Sendable {
         return found
     }
 
-    /// Whether there is a slot of exactly this range.
-    func hasSlot(of range: MemoryRange) -> Bool {
+    /// The slot of exactly this range.
+    func slot(of range: MemoryRange) -> MemorySlot? {
         let index = count(below: range.start)
-        return index < slots.count && slots[index].range == range
+        return index < slots.count && slots[index].range == range ? slots[index] : nil
     }
 
     /// The index of a slot; nil where it is not there.
@@ -106,10 +106,22 @@ extension SlotLayout {
     func coalesced() -> SlotLayout {
         // Most often they are few already.
         guard jointCount > 0 else { return self }
-        var merged: [MemorySlot] = []
-        merged.reserveCapacity(slots.count)
-        for slot in slots { merged.appendMerging(slot) }
-        return SlotLayout(slots: merged)
+        var merged = self
+        let kept = merged.slots.withUnsafeMutableBufferPointer { slots in
+            var last = 0
+            for next in 1..<slots.count {
+                if let both = slots[last].merged(with: slots[next]) {
+                    slots[last] = both
+                } else {
+                    last += 1
+                    if last != next { slots[last] = slots[next] }
+                }
+            }
+            return last + 1
+        }
+        merged.slots.removeSubrange(kept...)
+        merged.jointCount = 0
+        return merged
     }
 
     /// Whether it is the same memory, in whatever slots, with logs or without.

@@ -54,10 +54,7 @@ extension SlotState {
                 var after = planned
                 after.apply(unmapping)
                 after.apply(try SlotStateError.wrap { () throws(SlotLayoutError) in try after.mapping(mapped) })
-                after = after.coalesced()
-                let gone = planned.difference(to: after).removed
-                change = QuiescedChange(
-                    announced: announced, before: planned, after: after, gone: Set(gone.map(\.range)))
+                change = QuiescedChange(announced: announced, before: planned, after: after.coalesced())
             }
             isChanging = true
         } catch {
@@ -102,7 +99,7 @@ extension SlotState {
         }
         change?.hasUnmapped = isAnnounced
         // What was to become of it took the rest to stay.
-        if !isAnnounced { change?.after = nil }
+        if !isAnnounced { change?.leadsToAfter = false }
     }
 
     mutating func map(_ mappings: [PartitionMapping], _ slots: [MemorySlot]) throws(SlotStateError) {
@@ -114,15 +111,15 @@ extension SlotState {
         }
         let isAnnounced = mappings == change?.announced.mapped
         let after: SlotLayout
-        if isAnnounced, let change, change.hasUnmapped, let planned = change.after {
-            after = planned
+        if isAnnounced, let change, change.hasUnmapped, change.leadsToAfter {
+            after = change.after
         } else {
             var changed = planned
             changed.apply(mapping)
             after = target(changed, isAnnounced: isAnnounced)
         }
         // What comes after a failure is another change.
-        change?.after = nil
+        change?.leadsToAfter = false
         try reach(after)
         planned = after
     }
@@ -190,7 +187,7 @@ extension SlotState {
 
     private mutating func noteLogging(_ isOn: Bool) {
         planned.setLogging(isOn)
-        change?.after = nil
+        change?.leadsToAfter = false
         isLogging = isOn
     }
 
