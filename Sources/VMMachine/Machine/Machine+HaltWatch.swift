@@ -19,7 +19,7 @@ extension Machine {
         while true {
             let now = MonotonicTime.now
             // A guest that runs for long is looked at less often, in proportion.
-            let elapsed = now.nanoseconds - started.nanoseconds
+            let elapsed = now.nanoseconds - min(now.nanoseconds, started.nanoseconds)
             let interval = idleInterval ?? min(max(elapsed / 8, Self.shortestInterval), Self.longestInterval)
             // The last look is at the deadline: what has halted by then has not timed out.
             let look = min(now.advanced(byNanoseconds: interval), deadline ?? .distantFuture)

@@ -1,7 +1,8 @@
 import VMAddressSpace
 
 /// What an access has to know of a region, beside where it starts, in one place and without references to count. It is
-/// small, half a cache line, as each new map has a copy of those of all its regions: what few accesses need is in the record.
+/// small, half a cache line, as each new map has a copy of those of all its regions: the rest, such as the bitmap that writes are
+/// marked in, is in the record, of which maps have one.
 ///
 /// Everything in it is valid for as long as the `RegionMap` it stands in, which owns the records.
 struct RegionEntry {

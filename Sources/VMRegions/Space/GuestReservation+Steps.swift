@@ -97,11 +97,13 @@ extension GuestReservation {
 
     /// Maps a part of a piece, given in bytes of the backing, that no parked pages are for.
     private func mapFresh(_ piece: BackedPiece, _ bytes: Range<UInt64>) throws(HostMemoryError) {
-        guard !bytes.isEmpty else { return }
-        let start =
-            try bytes.lowerBound
-            + piece.backing.placePreallocated(
-                bytes, in: mapping, at: piece.address(of: bytes.lowerBound), protection: piece.protection)
+        var start = bytes.lowerBound
+        while start < bytes.upperBound {
+            let count = try piece.backing.placePreallocated(
+                start..<bytes.upperBound, in: mapping, at: piece.address(of: start), protection: piece.protection)
+            guard count > 0 else { break }
+            start += count
+        }
         guard start < bytes.upperBound else { return }
         try mapping.map(
             offset: piece.address(of: start), count: bytes.upperBound - start, piece.backing.memory,

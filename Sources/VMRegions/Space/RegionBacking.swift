@@ -38,6 +38,15 @@ public final class RegionBacking: Sendable {
         weak var owner: GuestReservation?
         /// Runs of the backing that were taken from `preallocated`, each in one mapping of the kernel's.
         var preallocatedRuns: [Range<UInt64>] = []
+
+        /// Forgets the runs that went with the guest that saw them: all that is not parked.
+        mutating func forgetLostRuns() {
+            guard !preallocatedRuns.isEmpty else { return }
+            let parked = parking?.pieces.map(\.range) ?? []
+            preallocatedRuns = preallocatedRuns.flatMap { run in
+                parked.map { $0.clamped(to: run) }.filter { !$0.isEmpty }
+            }
+        }
     }
 
     /// - Parameters:
@@ -134,7 +143,10 @@ public final class RegionBacking: Sendable {
     func claim(by reservation: GuestReservation) -> Bool {
         guard !isShareable else { return true }
         return place.withLock { place in
-            if place.owner == nil { place.owner = reservation }
+            if place.owner == nil {
+                place.owner = reservation
+                place.forgetLostRuns()
+            }
             return place.owner === reservation
         }
     }

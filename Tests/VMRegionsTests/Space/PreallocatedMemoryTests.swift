@@ -96,6 +96,42 @@ struct PreallocatedMemoryTests {
         #expect(extents.map(\.isPreallocated) == [true, false, true])
     }
 
+    @Test("All of it is taken, however small the pieces are that others have left")
+    func leftOvers() throws {
+        let pool = try PreallocatedMemory(byteCount: bytes(4096))
+        let ram = try RegionBacking(anonymous: "ram", byteCount: bytes(4096), from: pool)
+        let roms = try [100, 1600].map { (frame: UInt64) in
+            definition(
+                try RegionBacking(memfd: "rom", byteCount: bytes(16)), at: frame..<(frame + 16), priority: 1)
+        }
+        let manager = try made([definition(ram, at: 0..<4096)] + roms)
+        // Those are for what the ROMs hide.
+        #expect(pool.remainingByteCount == bytes(32))
+        #expect(try residentPages(0..<100, manager) == 100)
+        #expect(try residentPages(116..<1600, manager) == 1484)
+        #expect(try residentPages(1616..<4096, manager) == 2480)
+        let other = try RegionBacking(anonymous: "other", byteCount: bytes(64), from: pool)
+        let second = try made([definition(other, at: 7..<71)])
+        #expect(pool.remainingByteCount == 0)
+        #expect(try residentPages(7..<71, second) == 32)
+        try expectZeros(7..<71, second)
+    }
+
+    @Test("What goes with a guest is not taken for what was provided in advance, in the next guest that has the memory")
+    func nextGuest() throws {
+        let pool = try PreallocatedMemory(byteCount: bytes(16))
+        let ram = try RegionBacking(anonymous: "ram", byteCount: bytes(16), from: pool)
+        do {
+            let manager = try made([definition(ram, at: 0..<16)])
+            #expect(try residentPages(0..<16, manager) == 16)
+            #expect(ram.preallocatedRuns == [0..<bytes(16)])
+        }
+        let manager = try made([definition(ram, at: 0..<16)])
+        #expect(ram.preallocatedRuns.isEmpty)
+        #expect(try residentPages(0..<16, manager) == 0)
+        try expectZeros(0..<16, manager)
+    }
+
     @Test("Pages that lie otherwise are taken where there are no better ones")
     func misaligned() throws {
         let pool = try PreallocatedMemory(byteCount: bytes(16))

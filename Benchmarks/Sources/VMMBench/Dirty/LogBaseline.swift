@@ -27,11 +27,11 @@ final class LogBaseline: HarvestBaseline {
     ///   - ours: a machine which is tracked by `method` while there are harvests, and has written to nothing since the last one.
     ///   - method: not `ring`.
     init(_ ours: WriterMachine, _ method: DirtyTrackingMethod) throws {
-        guard let slot = ours.machine.partition.slots.first?.id, let vm = Self.descriptorOfVM() else {
+        guard let (id, slot) = ours.machine.partition.slots.first, let vm = Self.descriptorOfVM() else {
             throw BenchmarkError("the machine's VM is not to be found")
         }
         self.ours = ours
-        log = baseline_attach(vm, slot.rawValue, Writer.memorySize, method.baseline)
+        log = baseline_attach(vm, id.rawValue, slot.range.count, method.baseline)
     }
 
     deinit {
