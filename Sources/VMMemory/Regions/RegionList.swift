@@ -26,6 +26,11 @@ struct RegionList {
 
     init(_ records: [RegionRecord]) {
         count = records.count
+        guard count > Self.width else {
+            // As of most guests.
+            if count > 0 { branches = [Branch(leaves: [records], count: count)] }
+            return
+        }
         let leaves = records.cut(into: Self.width).map(Array.init)
         branches = leaves.cut(into: Self.width).map { leaves in
             Branch(leaves: Array(leaves), count: leaves.reduce(0) { $0 + $1.count })

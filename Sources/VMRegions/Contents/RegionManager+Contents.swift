@@ -5,11 +5,11 @@ import VMMemory
 extension RegionManager {
     /// The regions, complete with their memory, the oldest first: added in this order elsewhere, they make the same view.
     public var definitions: [RegionDefinition] {
-        planner.regions.sorted { $0.id < $1.id }.map { region in
+        planning.planner.regions.sorted { $0.id < $1.id }.map { region in
             RegionDefinition(
                 region.name, region.range, priority: region.priority,
                 memory: region.mappings.compactMap { mapping in
-                    backings[mapping.backing].map { backing in
+                    planning.backings[mapping.backing].map { backing in
                         RegionDefinition.Memory(
                             offset: mapping.offset, count: mapping.count, of: backing,
                             backingOffset: mapping.backingOffset, isWritable: mapping.isWritable)

@@ -1,9 +1,10 @@
 extension RegionManager {
     /// The whole state.
     public func inspect() -> RegionInspection {
-        RegionInspection(
+        let planner = planning.planner
+        return RegionInspection(
             addressWidth: addressWidth, policy: planner.policy, regions: planner.inspectedRegions,
-            view: planner.inspectedView, backings: backings.all.map(inspect),
+            view: planner.inspectedView, backings: planning.backings.all.map(inspect),
             partitions: partitions.map(\.inspection),
             orphans: orphanedRegions.map { RegionInspection.Orphan(id: $0.id, name: $0.name) },
             unfinished: unfinished.map { unfinished in

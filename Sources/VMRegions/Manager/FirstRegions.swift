@@ -7,11 +7,50 @@ import VMMemory
 /// Nobody uses any of it yet. So there is no map to replace, and nobody to wait for; and what fails leaves nothing behind.
 struct FirstRegions: ~Copyable {
     let space: GuestSpace
-    let planner: RegionPlanner
-    let backings: NumberedBackings
+    let addressWidth: Int
+    let plan: Plan
     let counters: RegionCounters
     /// What the guest sees: all of it comes.
     private let pieces: [BackedPiece]
+
+    /// The regions, as a manager has them.
+    enum Plan {
+        case plain(PlainRegions, OverlapPolicy)
+        case planned(RegionPlanner, NumberedBackings)
+
+        /// - Throws: `backingInUseElsewhere`, `region`.
+        init(
+            _ definitions: [RegionDefinition], _ addressWidth: Int, _ policy: OverlapPolicy, in host: GuestReservation
+        ) throws(RegionManagerError) {
+            if let plain = PlainRegions(definitions, addressWidth: addressWidth) {
+                if let backing = plain.backing, !backing.claim(by: host) { throw .backingInUseElsewhere(backing.name) }
+                self = .plain(plain, policy)
+                return
+            }
+            var planner = RegionPlanner(policy: policy, addressWidth: addressWidth)
+            var backings = NumberedBackings()
+            var changes: [RegionChange] = []
+            changes.reserveCapacity(definitions.count)
+            for definition in definitions {
+                changes.append(try backings.number(definition, planner.makeRegionID(), in: host, &planner))
+            }
+            do throws(RegionError) {
+                _ = try planner.plan(changes)
+            } catch {
+                throw .region(error)
+            }
+            backings.forgetUnused(&planner)
+            self = .planned(planner, backings)
+        }
+
+        /// What the guest sees.
+        var pieces: [BackedPiece] {
+            switch self {
+            case .plain(let regions, _): regions.pieces
+            case .planned(let planner, let backings): backings.backed(planner.view.pieces)
+            }
+        }
+    }
 
     /// - Throws: `faultHandlers`, `addressSpace`, `backingInUseElsewhere`, `region`, `memoryMap`, `failed`.
     init(
@@ -19,20 +58,10 @@ struct FirstRegions: ~Copyable {
         beforeHostStep: GuestReservation.StepObserver? = nil
     ) throws(RegionManagerError) {
         let host = try GuestReservation(forManagerWith: addressWidth, beforeHostStep)
-        var planner = RegionPlanner(policy: policy, addressWidth: addressWidth)
-        var backings = NumberedBackings()
-        var changes: [RegionChange] = []
-        changes.reserveCapacity(definitions.count)
-        for definition in definitions {
-            changes.append(try backings.number(definition, planner.makeRegionID(), in: host, &planner))
-        }
-        do throws(RegionError) {
-            _ = try planner.plan(changes)
-        } catch {
-            throw .region(error)
-        }
-        backings.forgetUnused(&planner)
-        let pieces = backings.backed(planner.view.pieces)
+        // A planner takes as many as there can be.
+        let addressWidth = RegionPlanner.clamped(addressWidth: addressWidth)
+        let plan = try Plan(definitions, addressWidth, policy, in: host)
+        let pieces = plan.pieces
         let map: RegionMap
         do throws(RegionMapError) {
             map = try RegionMap(try host.regions(pieces))
@@ -43,8 +72,8 @@ struct FirstRegions: ~Copyable {
         var counters = RegionCounters()
         if !pieces.isEmpty { counters.countChange(unmaps: 0, maps: pieces.count, hostOperations: pieces.count) }
         space = GuestSpace(host, map)
-        self.planner = planner
-        self.backings = backings
+        self.addressWidth = addressWidth
+        self.plan = plan
         self.counters = counters
         self.pieces = pieces
     }

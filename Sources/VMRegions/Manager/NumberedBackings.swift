@@ -72,11 +72,7 @@ struct NumberedBackings {
         var mappings: [RegionMapping] = []
         mappings.reserveCapacity(definition.memory.count)
         for part in definition.memory {
-            let backing = try number(of: part.backing, in: host, &planner)
-            mappings.append(
-                RegionMapping(
-                    offset: part.offset, count: part.count, backing: backing, backingOffset: part.backingOffset,
-                    isWritable: part.isWritable))
+            mappings.append(part.mapping(of: try number(of: part.backing, in: host, &planner)))
         }
         return .add(
             id, name: definition.name, range: definition.range, priority: definition.priority, mappings: mappings,
@@ -90,9 +86,19 @@ struct NumberedBackings {
         if place < numbers.count, numbers[place].backing == ObjectIdentifier(backing) { return numbers[place].number }
         guard backing.claim(by: host) else { throw .backingInUseElsewhere(backing.name) }
         let number = planner.addBacking(backing.description)
+        add(backing, number, at: place)
+        return number
+    }
+
+    /// Adds one that the manager's reservation has claimed, and its planner has got.
+    /// - Parameter number: the highest so far.
+    mutating func add(_ backing: RegionBacking, _ number: BackingID) {
+        add(backing, number, at: place(of: backing))
+    }
+
+    private mutating func add(_ backing: RegionBacking, _ number: BackingID, at place: Int) {
         numbers.insert((ObjectIdentifier(backing), number), at: place)
         entries.append(Entry(number: number, backing: backing))
-        return number
     }
 
     /// Lets go of those that no region has memory of.

@@ -26,6 +26,12 @@ public struct RegionDefinition: Sendable {
             self.backingOffset = backingOffset
             self.isWritable = isWritable ?? backing.isWritable
         }
+
+        /// As a planner has it, which knows the backing by a number.
+        func mapping(of number: BackingID) -> RegionMapping {
+            RegionMapping(
+                offset: offset, count: count, backing: number, backingOffset: backingOffset, isWritable: isWritable)
+        }
     }
 
     /// For people.

@@ -17,11 +17,11 @@ extension RegionManager {
     /// - Returns: what keeps them, in their order.
     /// - Throws: `RegionManagerError`; nothing has changed then.
     public func addRegions(_ definitions: [RegionDefinition]) throws(RegionManagerError) -> [RegionHandle] {
-        let ids = definitions.map { _ in planner.makeRegionID() }
+        let ids = definitions.map { _ in planning.planner.makeRegionID() }
         do throws(RegionManagerError) {
             try make(zip(ids, definitions).map { .add($0, $1) })
         } catch {
-            for id in ids { planner.discard(id) }
+            for id in ids { planning.planner.discard(id) }
             throw error
         }
         return ids.map { RegionHandle($0, of: self) }
@@ -33,7 +33,7 @@ extension RegionManager {
     public func apply(_ update: RegionUpdate) throws(RegionManagerError) {
         for region in update.regions where !region.belongs(to: self) { throw .foreignRegion(region.id) }
         try make(update.changes)
-        for region in update.regions where !planner.hasRegion(region.id) { region.noteRemoval() }
+        for region in update.regions where !planning.planner.hasRegion(region.id) { region.noteRemoval() }
     }
 
     /// Removes a region, and waits until nobody uses its memory.

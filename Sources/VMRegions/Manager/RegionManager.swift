@@ -31,8 +31,13 @@ public actor RegionManager {
     public nonisolated let addressWidth: Int
     let queue = RegionQueue()
     nonisolated let space: GuestSpace
-    var planner: RegionPlanner
-    private(set) var backings: NumberedBackings
+    /// How the regions are planned: once somebody asks, or changes them.
+    private var plan: Plan
+    private enum Plan {
+        /// They are as they were at first.
+        case plain(PlainRegions, OverlapPolicy)
+        case made(RegionPlanning)
+    }
     private(set) var partitions: [any Partition]
     public private(set) var counters: RegionCounters
     /// Why a change failed, and could not be taken back all the way.
@@ -72,9 +77,12 @@ public actor RegionManager {
     init(_ first: consuming FirstRegions, shownTo partitions: [any Partition]) {
         space = first.space
         memory = first.space.memory
-        addressWidth = first.planner.addressWidth
-        planner = first.planner
-        backings = first.backings
+        addressWidth = first.addressWidth
+        plan =
+            switch first.plan {
+            case .plain(let regions, let policy): .plain(regions, policy)
+            case .planned(let planner, let backings): .made(RegionPlanning(planner, backings))
+            }
         counters = first.counters
         self.partitions = partitions
     }
@@ -138,8 +146,20 @@ public actor RegionManager {
     /// Where partitions say which pages were written.
     public nonisolated var dirtyLog: DirtyLogSink { DirtyLogSink(space: space) }
 
+    /// The regions as they are planned.
+    var planning: RegionPlanning {
+        switch plan {
+        case .made(let planning):
+            return planning
+        case .plain(let regions, let policy):
+            let planning = RegionPlanning(regions, policy, addressWidth: addressWidth)
+            plan = .made(planning)
+            return planning
+        }
+    }
+
     /// The memory that the guest sees.
-    var inForce: [BackedPiece] { backings.backed(planner.view.pieces) }
+    var inForce: [BackedPiece] { planning.inForce }
 
     // MARK: Changes
 
@@ -159,9 +179,10 @@ public actor RegionManager {
 
     private func makeNow(_ changes: [RegionChange], waitingUpTo timeout: Duration?) throws(RegionManagerError) {
         defer { forgetUnusedBackings() }
+        let planning = planning
         let plan: RegionPlan
         do throws(RegionError) {
-            plan = try planner.plan(changes)
+            plan = try planning.planner.plan(changes)
         } catch {
             counters.refused += 1
             throw .region(error)
@@ -170,15 +191,15 @@ public actor RegionManager {
         let execution: PlanExecution
         do throws(RegionMapError) {
             execution = try PlanExecution(
-                plan, of: backings, in: space, partitions, waitingUpTo: timeout ?? lockTimeout)
+                plan, of: planning.backings, in: space, partitions, waitingUpTo: timeout ?? lockTimeout)
         } catch {
-            planner.undo(plan)
+            planning.planner.undo(plan)
             throw .memoryMap(error)
         }
         do throws(ChangeFailure) {
             try callingOut { () throws(ChangeFailure) in try execution.run() }
         } catch {
-            planner.undo(plan)
+            planning.planner.undo(plan)
             counters.failed += 1
             try unwind(execution, after: error)
             throw .failed(error)
@@ -223,7 +244,7 @@ public actor RegionManager {
     /// The changes as the planner knows them.
     private func numbered(_ changes: [RegionUpdate.Change]) throws(RegionManagerError) -> [RegionChange] {
         do throws(RegionManagerError) {
-            return try backings.number(changes, in: space.host, &planner)
+            return try planning.numbered(changes, in: space.host)
         } catch {
             forgetUnusedBackings()
             throw error
@@ -232,14 +253,14 @@ public actor RegionManager {
 
     private func forgetUnusedBackings() {
         // A change that is not taken back yet needs what it names.
-        if unfinished == nil { backings.forgetUnused(&planner) }
+        if unfinished == nil { planning.forgetUnusedBackings() }
     }
 
     // MARK: Handles that were dropped
 
     /// Removes a region whose handle is gone; where that fails, it is tried again later.
     func removeDropped(_ id: RegionID) {
-        guard planner.region(id) != nil else { return }
+        guard planning.planner.hasRegion(id) else { return }
         orphans.insert(id)
         settle()
     }
@@ -247,7 +268,7 @@ public actor RegionManager {
     func removeOrphans() {
         guard holdCount == 0 else { return }
         for id in orphans {
-            guard planner.region(id) == nil || (try? makeNow([.remove(id)], waitingUpTo: .zero)) != nil else {
+            guard !planning.planner.hasRegion(id) || (try? makeNow([.remove(id)], waitingUpTo: .zero)) != nil else {
                 if isUnfinished { return }
                 continue
             }
@@ -258,5 +279,5 @@ public actor RegionManager {
     var hasOrphans: Bool { !orphans.isEmpty }
 
     /// The regions without a handle that could not be removed yet, the oldest first.
-    var orphanedRegions: [Region] { orphans.sorted().compactMap { planner.region($0) } }
+    var orphanedRegions: [Region] { orphans.sorted().compactMap { planning.planner.region($0) } }
 }

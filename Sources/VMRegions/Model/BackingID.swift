@@ -6,6 +6,9 @@ public struct BackingID: Hashable, Comparable, Sendable, Codable {
         self.rawValue = rawValue
     }
 
+    /// That of the first backing of a planner.
+    static let first = BackingID(rawValue: 1)
+
     public static func < (left: BackingID, right: BackingID) -> Bool {
         left.rawValue < right.rawValue
     }

@@ -40,7 +40,7 @@ struct BackingTable: Sendable {
     private var entries: [Entry] = []
     /// The backings that no region has a mapping of.
     private(set) var unused: [BackingID] = []
-    private var next: UInt64 = 1
+    private var next = BackingID.first
 
     subscript(id: BackingID) -> BackingDescription? {
         index(of: id).map { entries[$0].description }
@@ -60,8 +60,8 @@ struct BackingTable: Sendable {
     var all: [(id: BackingID, description: BackingDescription)] { entries.map { ($0.id, $0.description) } }
 
     mutating func add(_ description: BackingDescription) -> BackingID {
-        defer { next += 1 }
-        let id = BackingID(rawValue: next)
+        let id = next
+        next = BackingID(rawValue: id.rawValue + 1)
         entries.append(Entry(id: id, description: description))
         unused.append(id)
         return id

@@ -22,8 +22,10 @@ public struct RegionPlanner: Sendable {
     /// - Parameter addressWidth: clamped to 12 to 64.
     public init(policy: OverlapPolicy = .layered, addressWidth: Int = 64) {
         self.policy = policy
-        self.addressWidth = min(max(addressWidth, Int(PageSize.size4K.shift)), 64)
+        self.addressWidth = Self.clamped(addressWidth: addressWidth)
     }
+
+    static func clamped(addressWidth: Int) -> Int { min(max(addressWidth, Int(PageSize.size4K.shift)), 64) }
 
     /// All regions, by where they start; those that start together, the oldest first.
     public var regions: [Region] { index.all }
@@ -93,6 +95,15 @@ public struct RegionPlanner: Sendable {
     public mutating func undo(_ plan: RegionPlan) {
         restore(plan.previous)
         view.replace(plan.added, with: plan.removed)
+    }
+
+    /// Adds a region for which nothing has to be planned: it is right, apart from all others, and memory all over, so that the
+    /// guest sees it as one piece.
+    /// - Parameter memory: that of the piece.
+    mutating func add(whole region: Region, seenAs memory: PieceMemory) {
+        numbers.use(region.id)
+        set(region.id, from: nil, to: region)
+        view.replace([], with: [ViewPiece(range: region.range, region: region.id, memory: memory)])
     }
 
     private mutating func restore(_ previous: [PreviousRegion]) {

@@ -11,6 +11,15 @@ public struct PieceMemory: Hashable, Sendable {
     /// Whether its pages are provided when it is mapped. It makes no difference between what is mapped and what is to be.
     public var prefetch: Bool
 
+    /// What a guest sees of a mapping, in a region that is mapped in some way.
+    init(_ mapping: RegionMapping, _ parameters: MapParameters) {
+        backing = mapping.backing
+        backingOffset = mapping.backingOffset
+        isWritable = mapping.isWritable && parameters.isWritable
+        isExecutable = parameters.isExecutable
+        prefetch = parameters.prefetch
+    }
+
     /// Whether `next`, which starts `count` bytes on, goes on where this ends.
     func continues(in next: PieceMemory, after count: UInt64) -> Bool {
         var expected = self

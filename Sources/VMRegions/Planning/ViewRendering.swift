@@ -52,11 +52,8 @@ extension Region {
             guard mapping.offset <= last else { break }
             if offset < mapping.offset { pieces.appendJoining(piece(from: offset, through: mapping.offset - 1, nil)) }
             let piece = mapping.part(from: max(offset, mapping.offset), through: min(last, mapping.last))
-            let memory = PieceMemory(
-                backing: piece.backing, backingOffset: piece.backingOffset,
-                isWritable: piece.isWritable && parameters.isWritable, isExecutable: parameters.isExecutable,
-                prefetch: parameters.prefetch)
-            pieces.appendJoining(self.piece(from: piece.offset, through: piece.last, memory))
+            pieces.appendJoining(
+                self.piece(from: piece.offset, through: piece.last, PieceMemory(piece, parameters)))
             guard piece.last < last else { return }
             offset = piece.last + 1
         }

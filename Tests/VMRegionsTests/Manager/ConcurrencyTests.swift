@@ -73,7 +73,7 @@ struct ConcurrencyTests {
                 try inner.addRegion("first", pages(16..<20))
             }
             let second = try outer.addRegion("second", pages(20..<24))
-            return [first, second].compactMap { outer.planner.region($0.id)?.name }
+            return [first, second].compactMap { outer.planning.planner.region($0.id)?.name }
         }
         #expect(names == ["first", "second"])
     }
@@ -188,7 +188,7 @@ struct ConcurrencyTests {
         #expect(after == before)
         #expect(try Self.descriptors(named: name) == 0)
         let counts = try guest.inTurn { manager throws(RegionManagerError) in
-            [manager.backings.all.count, manager.planner.unusedBackings.count, manager.planner.regions.count]
+            [manager.planning.backings.all.count, manager.planning.planner.unusedBackings.count, manager.planning.planner.regions.count]
         }
         #expect(counts == [0, 0, 0])
     }

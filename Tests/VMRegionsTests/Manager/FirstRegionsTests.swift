@@ -73,7 +73,7 @@ struct FirstRegionsTests {
             return handles
         }
         let expected = try added.inTurn { manager throws(RegionManagerError) in
-            (PlannerState(manager.planner), manager.counters, manager.inspect().backings)
+            (PlannerState(manager.planning.planner), manager.counters, manager.inspect().backings)
         }
         // They go, so that others can have their memory.
         let steps = added.log.events.filter { !$0.hasPrefix("publish") }
@@ -83,7 +83,7 @@ struct FirstRegionsTests {
         }
         let (manager, shown) = try make()
         let found = try manager.withTurn { manager throws(RegionManagerError) in
-            (PlannerState(manager.planner), manager.counters, manager.inspect().backings)
+            (PlannerState(manager.planning.planner), manager.counters, manager.inspect().backings)
         }
         #expect(found.0 == expected.0 && found.1 == expected.1 && found.2 == expected.2)
         #expect(log.events == steps)

@@ -76,7 +76,7 @@ private struct ManagerTrial {
         var changes: [RegionChange] = []
         let count = random.isOnce(in: 4) ? random.number(2..<8) : 1
         while changes.count < count, expected.isEmpty {
-            let id = try guest.inTurn { manager throws(RegionManagerError) in manager.planner.makeRegionID() }
+            let id = try guest.inTurn { manager throws(RegionManagerError) in manager.planning.planner.makeRegionID() }
             let change = random.next(after, newID: id)
             changes.append(change)
             expected = after.apply(change)

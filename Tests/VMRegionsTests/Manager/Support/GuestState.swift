@@ -29,7 +29,7 @@ struct GuestState: Equatable {
         let manager = guest.manager
         let space = manager.space
         (planner, isUnfinished) = try guest.inTurn { manager throws(RegionManagerError) in
-            (PlannerState(manager.planner), manager.isUnfinished)
+            (PlannerState(manager.planning.planner), manager.isUnfinished)
         }
         published = manager.memory.regionMap.regions.map { region in
             Published(
@@ -48,7 +48,7 @@ extension RegionBacking {
     /// The first word of each page: where the guest sees it, where it is parked, or in the file.
     func contents(in manager: RegionManager) throws -> [UInt64] {
         let pieces = try manager.withTurn { manager throws(RegionManagerError) in
-            manager.planner.view.pieces.filter { $0.memory.flatMap { manager.backings[$0.backing] } === self }
+            manager.planning.planner.view.pieces.filter { $0.memory.flatMap { manager.planning.backings[$0.backing] } === self }
         }
         return try (0..<byteCount / 4096).map { page in
             let offset = page * 4096
@@ -74,7 +74,7 @@ extension TestGuest {
     /// What view, memory map, host and partitions do not agree on, and which promises were broken.
     func complaints() throws -> [String] {
         let (view, backings) = try inTurn { manager throws(RegionManagerError) in
-            (manager.planner.view.pieces, manager.backings)
+            (manager.planning.planner.view.pieces, manager.planning.backings)
         }
         let pieces = view.filter { $0.memory != nil }
         let space = manager.space
