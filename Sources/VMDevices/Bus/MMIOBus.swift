@@ -67,6 +67,14 @@ public final class MMIOBus: Sendable {
     /// - Parameter attachments: the devices, in any order.
     /// - Throws: `BusError.emptyRange` if a range is empty, `BusError.overlap` if two ranges share an address.
     public init(_ attachments: [Attachment]) throws(BusError) {
+        let holes = UnclaimedAddresses()
+        unclaimedAddresses = holes
+        guard !attachments.isEmpty else {
+            self.attachments = []
+            firsts = [0]
+            slots = [.passRetained(Slot(device: holes, base: 0, last: .max))]
+            return
+        }
         for attachment in attachments where attachment.addresses.isEmpty {
             throw .emptyRange(name: attachment.name, start: attachment.addresses.lowerBound)
         }
@@ -77,7 +85,6 @@ public final class MMIOBus: Sendable {
                 .init(name: $0.name, first: $0.addresses.lowerBound, last: $0.addresses.upperBound - 1)
             })
 
-        let holes = UnclaimedAddresses()
         var firsts: [UInt64] = []
         var slots: [Unmanaged<Slot>] = []
         firsts.reserveCapacity(2 * sorted.count + 1)
@@ -100,7 +107,6 @@ public final class MMIOBus: Sendable {
         self.attachments = sorted
         self.firsts = firsts
         self.slots = slots
-        self.unclaimedAddresses = holes
     }
 
     deinit {

@@ -12,7 +12,7 @@
 public final class PortBus: @unchecked Sendable {
     // SAFETY: everything is constant from the end of `init` on. Leaves and runs are allocated there and freed by `deinit`; they
     // are no arrays, whose checks each access would pay for. `directory` has numbers of leaves alone, and leaves numbers of runs
-    // alone: `fill` puts no others there.
+    // alone: `makeLeaves` puts no others there, and fills each leaf that it gives a number to.
 
     /// A device and the ports it answers at.
     public struct Attachment: Sendable {
@@ -87,14 +87,12 @@ public final class PortBus: @unchecked Sendable {
             sorted.lazy.map {
                 .init(name: $0.name, first: UInt64($0.ports.lowerBound), last: UInt64($0.ports.upperBound))
             })
-        let unclaimedPorts = UnclaimedPorts()
-        let runs = Self.runs(of: sorted, holes: unclaimedPorts)
-        var directory = InlineArray<256, UInt8>(repeating: 0)
-        self.leaves = Self.fill(&directory, from: runs).copied()
-        self.directory = directory
+        unclaimedPorts = UnclaimedPorts()
         self.attachments = sorted
-        self.unclaimedPorts = unclaimedPorts
-        self.runs = runs.copied()
+        runs = Self.makeRuns(of: sorted, holes: unclaimedPorts)
+        var directory = InlineArray<256, UInt8>(repeating: 0)
+        leaves = Self.makeLeaves(&directory, from: runs)
+        self.directory = directory
     }
 
     deinit {
@@ -104,33 +102,41 @@ public final class PortBus: @unchecked Sendable {
     }
 
     /// Runs that cover every port exactly once, lowest first.
-    private static func runs(of sorted: [Attachment], holes: UnclaimedPorts) -> [Run] {
-        var runs: [Run] = []
-        runs.reserveCapacity(2 * sorted.count + 1)
+    private static func makeRuns(of sorted: [Attachment], holes: UnclaimedPorts) -> UnsafeMutableBufferPointer<Run> {
+        // At most one for each device, and a hole before each and after the last.
+        let runs = UnsafeMutableBufferPointer<Run>.allocate(capacity: 2 * sorted.count + 1)
+        var count = 0
+        func append(_ target: Target, through last: UInt16) {
+            runs.initializeElement(at: count, to: Run(target: .passRetained(target), last: last))
+            count += 1
+        }
         let hole = Target(holes)
         var next = 0
         for attachment in sorted {
             let first = Int(attachment.ports.lowerBound)
-            if first > next { runs.append(Run(target: .passRetained(hole), last: UInt16(first - 1))) }
-            runs.append(Run(target: .passRetained(Target(attachment.device)), last: attachment.ports.upperBound))
+            if first > next { append(hole, through: UInt16(first - 1)) }
+            append(Target(attachment.device), through: attachment.ports.upperBound)
             next = Int(attachment.ports.upperBound) + 1
         }
-        if next <= 0xffff { runs.append(Run(target: .passRetained(hole), last: 0xffff)) }
-        return runs
+        if next <= 0xffff { append(hole, through: 0xffff) }
+        return .init(rebasing: runs[..<count])
     }
 
     /// Writes the leaf number of each high byte into `directory` and returns the leaves.
-    private static func fill(_ directory: inout InlineArray<256, UInt8>, from runs: [Run]) -> [UInt16] {
-        var leaves: [UInt16] = []
-        // A PC's devices make nine.
-        leaves.reserveCapacity(10 * 256)
+    private static func makeLeaves(
+        _ directory: inout InlineArray<256, UInt8>, from runs: UnsafeMutableBufferPointer<Run>
+    ) -> UnsafeMutableBufferPointer<UInt16> {
+        // A run begins at most two: the one that it ends in, and before that one which all of its high bytes share.
+        let leaves = UnsafeMutableBufferPointer<UInt16>.allocate(capacity: min(2 * runs.count, 256) * 256)
+        var filled = 0
         var next = 0
         for (number, run) in runs.enumerated() {
             while next <= run.last {
                 // What comes before this port in its leaf is filled already.
-                let leaf = UInt8(leaves.count >> 8)
+                let leaf = UInt8(filled >> 8)
                 var end = min(Int(run.last), next | 0xff) + 1
-                leaves.append(contentsOf: repeatElement(UInt16(number), count: end - next))
+                leaves[filled..<(filled + end - next)].initialize(repeating: UInt16(number))
+                filled += end - next
                 // High bytes whose ports are all of this run share the leaf.
                 if end - next == 256 { end = (Int(run.last) + 1) & ~0xff }
                 for high in (next >> 8)...((end - 1) >> 8) { directory[high] = leaf }
@@ -216,13 +222,4 @@ extension PortBus {
 
     /// All writes no device claimed. A write split into bytes counts once for each unclaimed byte.
     public var unclaimedWrites: UInt64 { unclaimedPorts.log.writes }
-}
-
-extension Array {
-    /// In memory of its own, which is the caller's to deallocate. Of a type that has nothing to release.
-    fileprivate func copied() -> UnsafeMutableBufferPointer<Element> {
-        let copy = UnsafeMutableBufferPointer<Element>.allocate(capacity: count)
-        _ = copy.initialize(fromContentsOf: self)
-        return copy
-    }
 }

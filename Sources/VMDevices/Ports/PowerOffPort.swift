@@ -11,8 +11,10 @@ import VMState
 ///
 /// Threads: any; the closure is called on the vCPU thread that wrote.
 public final class PowerOffPort: PortDevice {
-    /// Where the register answers; each place is two ports long.
-    public static let standardPorts: [UInt16] = [0x604, 0xb004]
+    /// The two ports of the register.
+    public static let ports: ClosedRange<UInt16> = 0x604...0x605
+    /// Where it answers too.
+    public static let oldPorts: ClosedRange<UInt16> = 0xb004...0xb005
 
     private static let sleepEnable: UInt16 = 1 << 13
     private static let sleepType: UInt16 = 7 << 10
@@ -30,7 +32,10 @@ public final class PowerOffPort: PortDevice {
 
     /// What to put on a `PortBus`.
     public var attachments: [PortBus.Attachment] {
-        Self.standardPorts.map { .init(name: "PM1a control", ports: $0...($0 + 1), device: self) }
+        [
+            .init(name: "PM1a control", ports: Self.ports, device: self),
+            .init(name: "PM1a control", ports: Self.oldPorts, device: self),
+        ]
     }
 
     /// Reads the register, or from the odd port its high byte.

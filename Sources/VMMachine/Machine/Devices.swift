@@ -1,7 +1,7 @@
 import VMDevices
 
 /// The devices of a machine and the buses they are on.
-struct Devices: Sendable {
+final class Devices: Sendable {
     let ports: PortBus
     let mmio: MMIOBus
     let serial: SerialPort

@@ -4,7 +4,7 @@ import VMDirtyTracking
 import VMRegions
 
 /// What a machine is made of, whatever its guest is: the VM in the kernel, memory, vCPUs, devices.
-struct MachineHardware: Sendable {
+final class MachineHardware: Sendable {
     let control: RunControl
     let gate: PauseGate
     let guest: MachineMemory
