@@ -2,55 +2,16 @@ import SystemPackage
 import VMAddressSpace
 import VMMemory
 
-/// What a region manager begins with: regions that are planned, on the host, and in the first memory map.
+/// What a region manager begins with: regions that are on the host and in the first memory map.
 ///
 /// Nobody uses any of it yet. So there is no map to replace, and nobody to wait for; and what fails leaves nothing behind.
 struct FirstRegions: ~Copyable {
     let space: GuestSpace
     let addressWidth: Int
-    let plan: Plan
+    let plan: RegionManager.Plan
     let counters: RegionCounters
     /// What the guest sees: all of it comes.
     private let pieces: [BackedPiece]
-
-    /// The regions, as a manager has them.
-    enum Plan {
-        case plain(PlainRegions, OverlapPolicy)
-        case planned(RegionPlanner, NumberedBackings)
-
-        /// - Throws: `backingInUseElsewhere`, `region`.
-        init(
-            _ definitions: [RegionDefinition], _ addressWidth: Int, _ policy: OverlapPolicy, in host: GuestReservation
-        ) throws(RegionManagerError) {
-            if let plain = PlainRegions(definitions, addressWidth: addressWidth) {
-                if let backing = plain.backing, !backing.claim(by: host) { throw .backingInUseElsewhere(backing.name) }
-                self = .plain(plain, policy)
-                return
-            }
-            var planner = RegionPlanner(policy: policy, addressWidth: addressWidth)
-            var backings = NumberedBackings()
-            var changes: [RegionChange] = []
-            changes.reserveCapacity(definitions.count)
-            for definition in definitions {
-                changes.append(try backings.number(definition, planner.makeRegionID(), in: host, &planner))
-            }
-            do throws(RegionError) {
-                _ = try planner.plan(changes)
-            } catch {
-                throw .region(error)
-            }
-            backings.forgetUnused(&planner)
-            self = .planned(planner, backings)
-        }
-
-        /// What the guest sees.
-        var pieces: [BackedPiece] {
-            switch self {
-            case .plain(let regions, _): regions.pieces
-            case .planned(let planner, let backings): backings.backed(planner.view.pieces)
-            }
-        }
-    }
 
     /// - Throws: `faultHandlers`, `addressSpace`, `backingInUseElsewhere`, `region`, `memoryMap`, `failed`.
     init(
@@ -60,7 +21,7 @@ struct FirstRegions: ~Copyable {
         let host = try GuestReservation(forManagerWith: addressWidth, beforeHostStep)
         // A planner takes as many as there can be.
         let addressWidth = RegionPlanner.clamped(addressWidth: addressWidth)
-        let plan = try Plan(definitions, addressWidth, policy, in: host)
+        let plan = try RegionManager.Plan(definitions, addressWidth, policy, in: host)
         let pieces = plan.pieces
         let map: RegionMap
         do throws(RegionMapError) {
@@ -125,5 +86,36 @@ extension GuestReservation {
     /// Pages that can only be at one place go back to where they were. What cannot go back is lost with the reservation.
     fileprivate func takeBackAll(_ pieces: some BidirectionalCollection<BackedPiece>) {
         for piece in pieces.reversed() { try? takeBack(.map(piece), waitingUpTo: .zero) }
+    }
+}
+
+extension RegionManager {
+    /// How the regions are planned: once somebody asks, or changes them.
+    enum Plan {
+        /// They are as they were at first.
+        case plain(PlainRegions, OverlapPolicy)
+        case made(RegionPlanning)
+
+        /// - Throws: `backingInUseElsewhere`, `region`.
+        fileprivate init(
+            _ definitions: [RegionDefinition], _ addressWidth: Int, _ policy: OverlapPolicy, in host: GuestReservation
+        ) throws(RegionManagerError) {
+            if let plain = PlainRegions(definitions, addressWidth: addressWidth) {
+                if let backing = plain.backing, !backing.claim(by: host) { throw .backingInUseElsewhere(backing.name) }
+                self = .plain(plain, policy)
+            } else {
+                let planning = RegionPlanning(policy, addressWidth: addressWidth)
+                try planning.add(definitions, in: host)
+                self = .made(planning)
+            }
+        }
+
+        /// What the guest sees.
+        fileprivate var pieces: [BackedPiece] {
+            switch self {
+            case .plain(let regions, _): regions.pieces
+            case .made(let planning): planning.inForce
+            }
+        }
     }
 }

@@ -31,13 +31,7 @@ public actor RegionManager {
     public nonisolated let addressWidth: Int
     let queue = RegionQueue()
     nonisolated let space: GuestSpace
-    /// How the regions are planned: once somebody asks, or changes them.
     private var plan: Plan
-    private enum Plan {
-        /// They are as they were at first.
-        case plain(PlainRegions, OverlapPolicy)
-        case made(RegionPlanning)
-    }
     private(set) var partitions: [any Partition]
     public private(set) var counters: RegionCounters
     /// Why a change failed, and could not be taken back all the way.
@@ -78,11 +72,7 @@ public actor RegionManager {
         space = first.space
         memory = first.space.memory
         addressWidth = first.addressWidth
-        plan =
-            switch first.plan {
-            case .plain(let regions, let policy): .plain(regions, policy)
-            case .planned(let planner, let backings): .made(RegionPlanning(planner, backings))
-            }
+        plan = first.plan
         counters = first.counters
         self.partitions = partitions
     }
@@ -152,7 +142,8 @@ public actor RegionManager {
         case .made(let planning):
             return planning
         case .plain(let regions, let policy):
-            let planning = RegionPlanning(regions, policy, addressWidth: addressWidth)
+            let planning = RegionPlanning(policy, addressWidth: addressWidth)
+            planning.add(regions)
             plan = .made(planning)
             return planning
         }

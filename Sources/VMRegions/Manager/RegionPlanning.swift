@@ -7,17 +7,30 @@ final class RegionPlanning {
     var planner: RegionPlanner
     private(set) var backings: NumberedBackings
 
-    init(_ planner: RegionPlanner, _ backings: NumberedBackings) {
-        self.planner = planner
-        self.backings = backings
+    init(_ policy: OverlapPolicy, addressWidth: Int) {
+        planner = RegionPlanner(policy: policy, addressWidth: addressWidth)
+        backings = NumberedBackings()
     }
 
-    /// Of regions that took no planning so far.
-    convenience init(_ regions: PlainRegions, _ policy: OverlapPolicy, addressWidth: Int) {
-        var planner = RegionPlanner(policy: policy, addressWidth: addressWidth)
-        var backings = NumberedBackings()
+    /// Adds the regions that a manager begins with.
+    /// - Throws: `backingInUseElsewhere`, `region`; this is of no use then.
+    func add(_ definitions: [RegionDefinition], in host: GuestReservation) throws(RegionManagerError) {
+        var changes: [RegionChange] = []
+        changes.reserveCapacity(definitions.count)
+        for definition in definitions {
+            changes.append(try backings.number(definition, planner.makeRegionID(), in: host, &planner))
+        }
+        do throws(RegionError) {
+            _ = try planner.plan(changes)
+        } catch {
+            throw .region(error)
+        }
+        forgetUnusedBackings()
+    }
+
+    /// Adds those that took no planning so far.
+    func add(_ regions: PlainRegions) {
         regions.add(to: &planner, &backings)
-        self.init(planner, backings)
     }
 
     /// The memory that the guest sees.

@@ -188,7 +188,10 @@ struct ConcurrencyTests {
         #expect(after == before)
         #expect(try Self.descriptors(named: name) == 0)
         let counts = try guest.inTurn { manager throws(RegionManagerError) in
-            [manager.planning.backings.all.count, manager.planning.planner.unusedBackings.count, manager.planning.planner.regions.count]
+            [
+                manager.planning.backings.all.count, manager.planning.planner.unusedBackings.count,
+                manager.planning.planner.regions.count,
+            ]
         }
         #expect(counts == [0, 0, 0])
     }

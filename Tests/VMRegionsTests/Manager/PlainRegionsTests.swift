@@ -36,17 +36,10 @@ struct PlainRegionsTests {
     }
 
     /// The same by a planner.
-    private func planned(
-        _ definitions: [RegionDefinition], _ policy: OverlapPolicy
-    ) throws -> (planner: RegionPlanner, pieces: [BackedPiece]) {
-        var planner = RegionPlanner(policy: policy, addressWidth: Self.addressWidth)
-        var backings = NumberedBackings()
-        let host = try GuestReservation(addressWidth: Self.addressWidth)
-        let changes = try definitions.map {
-            try backings.number($0, planner.makeRegionID(), in: host, &planner)
-        }
-        _ = try planner.plan(changes)
-        return (planner, backings.backed(planner.view.pieces))
+    private func planned(_ definitions: [RegionDefinition], _ policy: OverlapPolicy) throws -> RegionPlanning {
+        let planning = RegionPlanning(policy, addressWidth: Self.addressWidth)
+        try planning.add(definitions, in: try GuestReservation(addressWidth: Self.addressWidth))
+        return planning
     }
 
     private func text(_ pieces: [BackedPiece]) -> [String] {
@@ -80,30 +73,32 @@ struct PlainRegionsTests {
         var numbers = SeededGenerator(seed: seed)
         let definitions = randomDefinitions(&numbers)
         let regions = try #require(plain(definitions))
-        var (planner, pieces) = try planned(definitions, policy)
-        #expect(text(regions.pieces) == text(pieces))
-        let planning = RegionPlanning(regions, policy, addressWidth: Self.addressWidth)
-        #expect(PlannerState(planning.planner) == PlannerState(planner))
-        #expect(text(planning.inForce) == text(pieces))
+        let planned = try planned(definitions, policy)
+        #expect(text(regions.pieces) == text(planned.inForce))
+        let planning = RegionPlanning(policy, addressWidth: Self.addressWidth)
+        planning.add(regions)
+        #expect(PlannerState(planning.planner) == PlannerState(planned.planner))
+        #expect(text(planning.inForce) == text(planned.inForce))
         #expect(planning.planner.policy == policy && planning.planner.addressWidth == Self.addressWidth)
 
         let chosen = RegionID(rawValue: .random(in: 1...UInt64(definitions.count), using: &numbers))
         let changes: [RegionChange] = [
             .unmap(chosen), .move(chosen, to: GuestAddress(bytes(80))), .map(chosen, MapParameters()),
-            .add(planner.makeRegionID(), name: "new", range: pages(0..<100), priority: 9),
+            .add(planned.planner.makeRegionID(), name: "new", range: pages(0..<100), priority: 9),
         ]
         _ = planning.planner.makeRegionID()
-        let plan = try planner.plan(changes)
+        let plan = try planned.planner.plan(changes)
         let found = try planning.planner.plan(changes)
         #expect(found.removed == plan.removed && found.added == plan.added)
-        #expect(PlannerState(planning.planner) == PlannerState(planner))
+        #expect(PlannerState(planning.planner) == PlannerState(planned.planner))
     }
 
     @Test("Where there are none, there is nothing to plan")
     func none() throws {
         let regions = try #require(plain([]))
         #expect(regions.pieces.isEmpty && regions.backing == nil)
-        let planning = RegionPlanning(regions, .layered, addressWidth: Self.addressWidth)
+        let planning = RegionPlanning(.layered, addressWidth: Self.addressWidth)
+        planning.add(regions)
         #expect(PlannerState(planning.planner) == PlannerState(RegionPlanner(addressWidth: Self.addressWidth)))
     }
 

@@ -48,7 +48,9 @@ extension RegionBacking {
     /// The first word of each page: where the guest sees it, where it is parked, or in the file.
     func contents(in manager: RegionManager) throws -> [UInt64] {
         let pieces = try manager.withTurn { manager throws(RegionManagerError) in
-            manager.planning.planner.view.pieces.filter { $0.memory.flatMap { manager.planning.backings[$0.backing] } === self }
+            manager.planning.planner.view.pieces.filter {
+                $0.memory.flatMap { manager.planning.backings[$0.backing] } === self
+            }
         }
         return try (0..<byteCount / 4096).map { page in
             let offset = page * 4096
