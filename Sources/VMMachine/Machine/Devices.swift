@@ -24,7 +24,7 @@ final class Devices: Sendable {
     static let serialInterrupt = 4
 
     init(
-        _ configuration: MachineConfiguration, _ interrupts: InterruptWiring, _ callbacks: Callbacks
+        _ configuration: borrowing MachineConfiguration, _ interrupts: InterruptWiring, _ callbacks: Callbacks
     ) throws(BusError) {
         let end = callbacks.end
         ioapic = interrupts.ioapic

@@ -18,7 +18,7 @@ final class MachineHardware: Sendable {
     ///   - cpuid: what each vCPU says of itself.
     ///   - regions: the memory, the oldest first.
     init(
-        _ configuration: MachineConfiguration, _ system: borrowing KVMSystem, _ cpuid: [[CPUIDEntry]],
+        _ configuration: borrowing MachineConfiguration, _ system: borrowing KVMSystem, _ cpuid: [[CPUIDEntry]],
         _ regions: [RegionDefinition], console: any ConsoleOutput, onInputSpace: @escaping @Sendable () -> Void
     ) throws(MachineError) {
         let control = RunControl()

@@ -69,6 +69,20 @@ struct PageSource {
         }
     }
 
+    /// Whether its pages are those of a reservation, but for what may be done with them.
+    var isLikeReserved: Bool { descriptor < 0 && flags & MAP_NORESERVE != 0 }
+
+    /// Maps it where nothing but a reservation is, whose pages nobody has touched. To let them be used takes the kernel less
+    /// than to map others.
+    /// - Throws: `tooManyMappings`, `system`.
+    func map(_ protection: MemoryProtection, atReserved pages: HostPages) throws(HostMemoryError) {
+        do throws(Errno) {
+            try pages.protect(protection)
+        } catch {
+            throw self.error(error)
+        }
+    }
+
     private func error(_ errno: Errno) -> HostMemoryError {
         let reason: HostMemoryError.Reason
         if errno == .noMemory, pageSize != .size4K {

@@ -83,9 +83,18 @@ extension SparseMapping {
         }
         let pages = pages(piece.range)
         do {
-            try source.map(piece.protection, at: pages.base)
+            if source.isLikeReserved, !replacesSomething {
+                try source.map(piece.protection, atReserved: pages)
+            } else {
+                try source.map(piece.protection, at: pages.base)
+            }
         } catch {
-            if span.reserveHole(pages) { table.replace(piece.range, with: []) }
+            if !replacesSomething {
+                // The kernel may have got halfway, or left a hole.
+                try? span.reserve(pages)
+            } else if span.reserveHole(pages) {
+                table.replace(piece.range, with: [])
+            }
             throw error
         }
         if piece.transparentHugePages { pages.adviseTransparentHugePages() }
