@@ -25,10 +25,9 @@ struct BootLayout {
     init(ram: GuestRAM, occupied: [AddressRange], subject: String) {
         self.ram = ram
         self.subject = subject
-        var sorted = occupied
-        sorted.reserveCapacity(occupied.count + 8)
-        sorted.sort()
-        self.occupied = sorted
+        self.occupied = occupied
+        self.occupied.reserveCapacity(occupied.count + 8)
+        if occupied.count > 1 { self.occupied.sort() }
     }
 
     /// Takes the preferred place where it is free, otherwise the lowest free one of the first of `windows`

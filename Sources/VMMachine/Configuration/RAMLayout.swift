@@ -14,14 +14,13 @@ public enum RAMLayout {
 
     /// The ranges of `size` bytes of RAM, ascending; a part of a page at the end is left out.
     public static func ranges(size: UInt64) -> [MemoryRange] {
-        var ranges: [MemoryRange] = []
-        func append(_ start: UInt64, _ count: UInt64) {
-            let range = AddressRange(start: GuestAddress(start), count: count)
-            if let range = range?.largestSubrange(alignedTo: .size4K) { ranges.append(range) }
-        }
-        append(0, min(size, holeStart))
-        if size > holeStart { append(holeEnd, size - holeStart) }
-        return ranges
+        guard let low = pages(from: 0, min(size, holeStart)) else { return [] }
+        guard size > holeStart, let high = pages(from: holeEnd, size - holeStart) else { return [low] }
+        return [low, high]
+    }
+
+    private static func pages(from start: UInt64, _ count: UInt64) -> MemoryRange? {
+        AddressRange(start: GuestAddress(start), count: count)?.largestSubrange(alignedTo: .size4K)
     }
 
     /// The most RAM that fits a guest-physical space of `bits` address bits.
