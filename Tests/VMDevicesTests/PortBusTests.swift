@@ -45,6 +45,26 @@ struct PortBusTests {
         #expect(bus.read(port: 0x101, size: 2) & 0xffff == 0x0201)
     }
 
+    @Test("Devices in every block of 256 ports are told apart, and go with the bus")
+    func everyBlock() throws {
+        weak var last: RecordingDevice?
+        do {
+            let devices = (0..<0x100).map { RecordingDevice(answering: UInt8($0)) }
+            last = devices.last
+            let bus = try PortBus(
+                devices.indices.map { block in
+                    let port = UInt16(block << 8 | (block * 7) & 0xff)
+                    return Self.attachment("block \(block)", port...port, devices[block])
+                })
+            let wrong = (UInt16.min...UInt16.max).filter { port in
+                let block = Int(port >> 8)
+                return bus.inb(port) != (Int(port & 0xff) == (block * 7) & 0xff ? UInt8(block) : 0xff)
+            }
+            #expect(wrong.count == 0, "the first is \(wrong.first ?? 0)")
+        }
+        #expect(last == nil)
+    }
+
     @Test("An empty bus claims nothing")
     func emptyBus() throws {
         let bus = try PortBus([])

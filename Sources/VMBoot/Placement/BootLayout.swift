@@ -27,7 +27,7 @@ struct BootLayout {
         self.subject = subject
         self.occupied = occupied
         self.occupied.reserveCapacity(occupied.count + 8)
-        if occupied.count > 1 { self.occupied.sort() }
+        self.occupied.sort()
     }
 
     /// Takes the preferred place where it is free, otherwise the lowest free one of the first of `windows`

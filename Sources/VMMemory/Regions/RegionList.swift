@@ -27,7 +27,7 @@ struct RegionList {
     init(_ records: [RegionRecord]) {
         count = records.count
         guard count > Self.width else {
-            // As of most guests.
+            // As of most guests, which then takes no copies.
             if count > 0 { branches = [Branch(leaves: [records], count: count)] }
             return
         }

@@ -8,7 +8,7 @@ import VMMemory
 struct FirstRegions: ~Copyable {
     let space: GuestSpace
     let addressWidth: Int
-    let plan: RegionManager.Plan
+    let planning: RegionManager.PlanningState
     let counters: RegionCounters
     /// What the guest sees: all of it comes.
     private let pieces: [BackedPiece]
@@ -21,8 +21,8 @@ struct FirstRegions: ~Copyable {
         let host = try GuestReservation(forManagerWith: addressWidth, beforeHostStep)
         // A planner takes as many as there can be.
         let addressWidth = RegionPlanner.clamped(addressWidth: addressWidth)
-        let plan = try RegionManager.Plan(definitions, addressWidth, policy, in: host)
-        let pieces = plan.pieces
+        let planning = try RegionManager.PlanningState(definitions, addressWidth, policy, in: host)
+        let pieces = planning.pieces
         let map: RegionMap
         do throws(RegionMapError) {
             map = try RegionMap(try host.regions(pieces))
@@ -34,7 +34,7 @@ struct FirstRegions: ~Copyable {
         if !pieces.isEmpty { counters.countChange(unmaps: 0, maps: pieces.count, hostOperations: pieces.count) }
         space = GuestSpace(host, map)
         self.addressWidth = addressWidth
-        self.plan = plan
+        self.planning = planning
         self.counters = counters
         self.pieces = pieces
     }
@@ -86,36 +86,5 @@ extension GuestReservation {
     /// Pages that can only be at one place go back to where they were. What cannot go back is lost with the reservation.
     fileprivate func takeBackAll(_ pieces: some BidirectionalCollection<BackedPiece>) {
         for piece in pieces.reversed() { try? takeBack(.map(piece), waitingUpTo: .zero) }
-    }
-}
-
-extension RegionManager {
-    /// How the regions are planned: once somebody asks, or changes them.
-    enum Plan {
-        /// They are as they were at first.
-        case plain(PlainRegions, OverlapPolicy)
-        case made(RegionPlanning)
-
-        /// - Throws: `backingInUseElsewhere`, `region`.
-        fileprivate init(
-            _ definitions: [RegionDefinition], _ addressWidth: Int, _ policy: OverlapPolicy, in host: GuestReservation
-        ) throws(RegionManagerError) {
-            if let plain = PlainRegions(definitions, addressWidth: addressWidth) {
-                if let backing = plain.backing, !backing.claim(by: host) { throw .backingInUseElsewhere(backing.name) }
-                self = .plain(plain, policy)
-            } else {
-                let planning = RegionPlanning(policy, addressWidth: addressWidth)
-                try planning.add(definitions, in: host)
-                self = .made(planning)
-            }
-        }
-
-        /// What the guest sees.
-        fileprivate var pieces: [BackedPiece] {
-            switch self {
-            case .plain(let regions, _): regions.pieces
-            case .made(let planning): planning.inForce
-            }
-        }
     }
 }

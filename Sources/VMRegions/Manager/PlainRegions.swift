@@ -59,7 +59,7 @@ extension RegionDefinition {
         range.last < next.range.start && memory[0].backingOffset + memory[0].count <= next.memory[0].backingOffset
     }
 
-    /// What the guest sees of one that is whole.
+    /// What the guest sees of one that is whole, and so is mapped.
     fileprivate func seen(as backing: BackingID) -> PieceMemory {
         PieceMemory(memory[0].mapping(of: backing), parameters ?? MapParameters())
     }

@@ -31,7 +31,7 @@ public actor RegionManager {
     public nonisolated let addressWidth: Int
     let queue = RegionQueue()
     nonisolated let space: GuestSpace
-    private var plan: Plan
+    private var planningState: PlanningState
     private(set) var partitions: [any Partition]
     public private(set) var counters: RegionCounters
     /// Why a change failed, and could not be taken back all the way.
@@ -72,7 +72,7 @@ public actor RegionManager {
         space = first.space
         memory = first.space.memory
         addressWidth = first.addressWidth
-        plan = first.plan
+        planningState = first.planning
         counters = first.counters
         self.partitions = partitions
     }
@@ -136,15 +136,15 @@ public actor RegionManager {
     /// Where partitions say which pages were written.
     public nonisolated var dirtyLog: DirtyLogSink { DirtyLogSink(space: space) }
 
-    /// The regions as they are planned.
+    /// The regions as they are planned; made with the first question for it.
     var planning: RegionPlanning {
-        switch plan {
+        switch planningState {
         case .made(let planning):
             return planning
         case .plain(let regions, let policy):
             let planning = RegionPlanning(policy, addressWidth: addressWidth)
             planning.add(regions)
-            plan = .made(planning)
+            planningState = .made(planning)
             return planning
         }
     }

@@ -2,7 +2,7 @@ import VMAddressSpace
 
 /// The regions of a manager as they are planned, with the numbers that the planner knows their backings by.
 ///
-/// A class, so that a manager can make it when the first change comes, and change it in place from then on.
+/// A class, so that a manager can make it when somebody first asks, and change it in place from then on.
 final class RegionPlanning {
     var planner: RegionPlanner
     private(set) var backings: NumberedBackings
@@ -47,5 +47,36 @@ final class RegionPlanning {
     /// Lets go of the backings that no region has memory of.
     func forgetUnusedBackings() {
         backings.forgetUnused(&planner)
+    }
+}
+
+extension RegionManager {
+    /// How far the regions are planned.
+    enum PlanningState {
+        /// Not yet: they are as they were at first, and nobody has asked.
+        case plain(PlainRegions, OverlapPolicy)
+        case made(RegionPlanning)
+
+        /// - Throws: `backingInUseElsewhere`, `region`.
+        init(
+            _ definitions: [RegionDefinition], _ addressWidth: Int, _ policy: OverlapPolicy, in host: GuestReservation
+        ) throws(RegionManagerError) {
+            if let plain = PlainRegions(definitions, addressWidth: addressWidth) {
+                if let backing = plain.backing, !backing.claim(by: host) { throw .backingInUseElsewhere(backing.name) }
+                self = .plain(plain, policy)
+            } else {
+                let planning = RegionPlanning(policy, addressWidth: addressWidth)
+                try planning.add(definitions, in: host)
+                self = .made(planning)
+            }
+        }
+
+        /// What the guest sees.
+        var pieces: [BackedPiece] {
+            switch self {
+            case .plain(let regions, _): regions.pieces
+            case .made(let planning): planning.inForce
+            }
+        }
     }
 }

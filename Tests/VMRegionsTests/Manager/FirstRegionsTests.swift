@@ -7,7 +7,8 @@ import VMHost
 @testable import VMMemory
 @testable import VMRegions
 
-/// Managers that have regions, and a partition, from the start: RAM, and a ROM over part of it.
+/// Managers that have regions, and a partition, from the start: RAM, and a ROM over part of it; or RAM in two places, which
+/// takes no planning.
 @Suite("The regions that a region manager begins with")
 struct FirstRegionsTests {
     private let log = StepLog()
@@ -19,10 +20,20 @@ struct FirstRegionsTests {
         try self.init(.anonymous)
     }
 
-    private init(_ kind: BackingKind) throws {
+    private init(_ kind: BackingKind = .anonymous, isPlain: Bool = false) throws {
         ram = try kind.make("ram", pages: 16)
         try ram.fill(0..<(kind == .copyOnWrite ? 8 : 16))
         rom = try BackingKind.readOnlyFile.make("rom", pages: 4)
+        guard !isPlain else {
+            definitions = [
+                RegionDefinition(
+                    "low", pages(16..<24), memory: [.init(count: bytes(8), of: ram)], parameters: MapParameters()),
+                RegionDefinition(
+                    "high", pages(28..<36), memory: [.init(count: bytes(8), of: ram, backingOffset: bytes(8))],
+                    parameters: MapParameters(isExecutable: false, prefetch: true)),
+            ]
+            return
+        }
         definitions = [
             RegionDefinition(
                 "ram", pages(16..<32), memory: [.init(count: bytes(16), of: ram)],
@@ -62,8 +73,17 @@ struct FirstRegionsTests {
         try manager.memory.load(GuestAddress(bytes(frame)), as: UInt64.self)
     }
 
-    @Test("They are in force as if they had been added, by the same steps in the same order")
-    func sameAsAdded() throws {
+    @Test("They are in force as if they had been added, by the same steps in the same order", arguments: [false, true])
+    func sameAsAdded(_ isPlain: Bool) throws {
+        try FirstRegionsTests(isPlain: isPlain).compareWithAdded(
+            map: isPlain
+                ? ["16..<24 false", "28..<36 false"] : ["16..<20 false", "20..<24 true", "24..<32 false"],
+            isPlain ? (29, "ram", 9) : (21, "rom", 1))
+    }
+
+    private func compareWithAdded(
+        map expectedMap: [String], _ place: (frame: UInt64, backing: String, page: UInt64)
+    ) throws {
         let added = try TestGuest(partitions: 0)
         let partition = FakePartition("A", added.log)
         let definitions = definitions
@@ -87,17 +107,17 @@ struct FirstRegionsTests {
         }
         #expect(found.0 == expected.0 && found.1 == expected.1 && found.2 == expected.2)
         #expect(log.events == steps)
-        #expect(published(manager) == map && map == ["16..<20 false", "20..<24 true", "24..<32 false"])
-        #expect(shown.pages.keys.sorted() == Array(16..<32) && shown.complaints == [])
+        #expect(published(manager) == map && map == expectedMap)
+        #expect(shown.pages.count == 16 && shown.complaints == [])
         #expect(try contents(17, manager) == originalContents(of: "ram", 1))
-        #expect(try contents(21, manager) == originalContents(of: "rom", 1))
+        #expect(try contents(place.frame, manager) == originalContents(of: place.backing, place.page))
     }
 
-    @Test("They can be changed like others, and go with the manager")
-    func changes() throws {
+    @Test("They can be changed like others, and go with the manager", arguments: [false, true])
+    func changes(_ isPlain: Bool) throws {
         let shown: FakePartition
         do {
-            let (manager, partition) = try make()
+            let (manager, partition) = try FirstRegionsTests(isPlain: isPlain).make()
             let region = try manager.withTurn { manager throws(RegionManagerError) in
                 try manager.addRegion("more", pages(18..<28), priority: 2)
             }
@@ -106,8 +126,9 @@ struct FirstRegionsTests {
                 update.map(region)
                 try manager.apply(update)
             }
-            #expect(published(manager) == ["16..<18 false", "28..<32 false"])
-            #expect(partition.pages.count == 6 && partition.complaints == [])
+            let end = isPlain ? 36 : 32
+            #expect(published(manager) == ["16..<18 false", "28..<\(end) false"])
+            #expect(partition.pages.count == end - 26 && partition.complaints == [])
             shown = partition
         }
         // The handle's end may still have the manager for a moment, in another thread.
@@ -115,13 +136,15 @@ struct FirstRegionsTests {
         #expect(shown.pages.isEmpty && shown.complaints == [])
     }
 
-    @Test("Whichever step fails, nothing is left behind, and they can be made then", arguments: BackingKind.writable)
-    func anyStep(_ kind: BackingKind) throws {
-        let tests = try FirstRegionsTests(kind)
+    @Test(
+        "Whichever step fails, nothing is left behind, and they can be made then", arguments: BackingKind.writable,
+        [false, true])
+    func anyStep(_ kind: BackingKind, _ isPlain: Bool) throws {
+        let tests = try FirstRegionsTests(kind, isPlain: isPlain)
         var failing = 0
         while try tests.fails(at: [failing]) { failing += 1 }
-        // Three pieces on the host; the partition's beginning, and its map.
-        #expect(failing == 5)
+        // The pieces on the host; the partition's beginning, and its map.
+        #expect(failing == (isPlain ? 4 : 5))
     }
 
     @Test("Where taking a step back fails as well, the memory is free for others", arguments: 1...4, 1...5)
@@ -129,6 +152,21 @@ struct FirstRegionsTests {
         let tests = try FirstRegionsTests(.memfd)
         #expect(try tests.fails(at: [failing, failing + later]))
         #expect(try !tests.fails(at: []))
+    }
+
+    @Test("Pages that another guest has are refused, until it goes", arguments: [false, true])
+    func inUseElsewhere(_ isPlain: Bool) throws {
+        let tests = try FirstRegionsTests(isPlain: isPlain)
+        do {
+            let (manager, _) = try tests.make()
+            #expect {
+                _ = try tests.make()
+            } throws: { error in
+                if case .backingInUseElsewhere("ram") = error as? RegionManagerError { true } else { false }
+            }
+            withExtendedLifetime(manager) {}
+        }
+        _ = try tests.make()
     }
 
     /// - Returns: whether they could not be made.

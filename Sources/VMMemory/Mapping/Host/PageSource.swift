@@ -72,13 +72,14 @@ struct PageSource {
     /// Whether its pages are those of a reservation, but for what may be done with them.
     var isLikeReserved: Bool { descriptor < 0 && flags & MAP_NORESERVE != 0 }
 
-    /// Maps it where nothing but a reservation is, whose pages nobody has touched. To let them be used takes the kernel less
-    /// than to map others.
-    /// - Throws: `tooManyMappings`, `system`.
+    /// Maps it where all is as it was reserved: to let those pages be used takes the kernel less than to map others.
+    /// - Throws: `tooManyMappings`, `system`. Nothing has changed then.
     func map(_ protection: MemoryProtection, atReserved pages: HostPages) throws(HostMemoryError) {
         do throws(Errno) {
             try pages.protect(protection)
         } catch {
+            // It is one mapping of the kernel's, which fails whole. This is for a kernel that does otherwise.
+            try? pages.protect(.none)
             throw self.error(error)
         }
     }

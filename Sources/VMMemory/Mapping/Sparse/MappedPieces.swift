@@ -4,6 +4,8 @@ import VMAddressSpace
 /// other are one.
 struct MappedPieces {
     private(set) var all: [MappedPiece] = []
+    /// Whether all is as it was reserved: nobody has tried to map anything there, or to move it there.
+    var isUntouched = true
 
     /// The parts of pieces in `range`, ascending.
     func parts(in range: Range<UInt64>) -> [MappedPiece] {

@@ -77,6 +77,7 @@ struct Relocation {
     private func attempt(
         _ sourceTable: inout MappedPieces, _ targetTable: inout MappedPieces
     ) throws(HostMemoryError) -> Range<UInt64>? {
+        targetTable.isUntouched = false
         switch try relocate(sourceTable, targetTable) {
         case .locked(let pages): return pages
         case .moved(let pieces):

@@ -82,20 +82,17 @@ extension SparseMapping {
             _ = AddressSpan(owning: try source.map(piece.protection), count: source.count)
         }
         let pages = pages(piece.range)
-        do {
-            if source.isLikeReserved, !replacesSomething {
-                try source.map(piece.protection, atReserved: pages)
-            } else {
+        let isUntouched = table.isUntouched
+        table.isUntouched = false
+        if isUntouched, source.isLikeReserved, !piece.protection.contains(.execute) {
+            try source.map(piece.protection, atReserved: pages)
+        } else {
+            do {
                 try source.map(piece.protection, at: pages.base)
+            } catch {
+                if span.reserveHole(pages) { table.replace(piece.range, with: []) }
+                throw error
             }
-        } catch {
-            if !replacesSomething {
-                // The kernel may have got halfway, or left a hole.
-                try? span.reserve(pages)
-            } else if span.reserveHole(pages) {
-                table.replace(piece.range, with: [])
-            }
-            throw error
         }
         if piece.transparentHugePages { pages.adviseTransparentHugePages() }
         table.replace(piece.range, with: [piece])
