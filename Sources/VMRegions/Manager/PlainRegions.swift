@@ -10,19 +10,17 @@ struct PlainRegions: Sendable {
     /// - Returns: nil where regions have to be planned, or are not right.
     init?(_ definitions: [RegionDefinition], addressWidth: Int) {
         let backing = definitions.first?.memory.first?.backing
-        var previous: RegionDefinition?
-        for definition in definitions {
-            guard definition.isWhole, definition.memory[0].backing === backing,
-                definition.range.last.rawValue >> UInt64(addressWidth) == 0
+        for index in definitions.indices {
+            guard definitions[index].isWhole, definitions[index].memory[0].backing === backing,
+                definitions[index].range.last.rawValue >> UInt64(addressWidth) == 0,
+                index == 0 || definitions[index - 1].isBelow(definitions[index])
             else { return nil }
-            if let previous, !previous.isBelow(definition) { return nil }
-            previous = definition
         }
         self.definitions = definitions
         self.backing = backing
     }
 
-    /// What the guest sees, ascending.
+    /// What the guest sees, ascending. The backing has the number that a new planner gives it.
     var pieces: [BackedPiece] {
         guard let backing else { return [] }
         return definitions.map { BackedPiece(range: $0.range, memory: $0.seen(as: .first), backing: backing) }

@@ -17,7 +17,7 @@ extension SparseMapping {
     ///   - replacing: whether what is mapped there gives way, in one step. If not, something mapped there is an error.
     ///   - timeout: how long locked pages are waited for where something is replaced.
     /// - Throws: `empty`, `misaligned`, `outOfBounds`, `alreadyMapped`, `locked`; `fileTooShort`, `fileIsReadOnly`,
-    ///   `copyOnWriteHugePages`, `tooFewHugePages`, `tooManyMappings`; `system` with what mmap(2) says. Nothing has
+    ///   `copyOnWriteHugePages`, `tooFewHugePages`, `tooManyMappings`; `system` with what mmap(2) or mprotect(2) says. Nothing has
     ///   changed then, but for one case: a kernel before 6.12 that runs out of memory for its own records half-way has
     ///   dropped what was to be replaced, and nothing is mapped there.
     public func map(
