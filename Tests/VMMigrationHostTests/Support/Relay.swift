@@ -44,6 +44,9 @@ final class Relay: Sendable {
         var hasStruck = false
         /// Whether nobody gets through any more.
         var isCutOff = false
+        var lastChannel = -1
+        /// The last of the channels that are cut.
+        var lastCutChannel = -1
     }
 
     private let fault: Fault
@@ -102,6 +105,7 @@ final class Relay: Sendable {
                 close(source)
                 continue
             }
+            state.withLock { $0.lastChannel = channel }
             for (from, to, direction) in [
                 (source, destination, TransferDirection.sending), (destination, source, .receiving),
             ] {
@@ -127,6 +131,7 @@ final class Relay: Sendable {
         var buffer = [UInt8](repeating: 0, count: 64 << 10)
         while case let count = read(from, &buffer, buffer.count), count > 0 {
             guard let offset = search?.offset(in: buffer[..<count]) else {
+                guard channel > state.withLock(\.lastCutChannel) else { return }
                 guard RelaySocket.writeAll(buffer[..<count], to: to) else { break }
                 continue
             }
@@ -134,6 +139,8 @@ final class Relay: Sendable {
             state.withLock {
                 $0.hasStruck = true
                 $0.isCutOff = cutsOff
+                // Before the frame goes through: the answer to it must not come back the other way.
+                if fault == .cut { $0.lastCutChannel = $0.lastChannel }
             }
             switch fault {
             case .cut:
