@@ -3,7 +3,8 @@ import VMDevices
 import VMDirtyTracking
 import VMRegions
 
-/// What a machine is made of, whatever its guest is: the VM in the kernel, memory, vCPUs, devices.
+/// What a machine is made of, whatever its guest is: the VM in the kernel, memory, vCPUs, devices. A class, as `Devices` is, so
+/// that to hand it on counts one reference instead of one for each part.
 final class MachineHardware: Sendable {
     let control: RunControl
     let gate: PauseGate
