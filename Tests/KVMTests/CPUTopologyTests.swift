@@ -23,16 +23,33 @@ import Testing
         let leaves = adapted([leaf(1), leaf(0xb), leaf(0x8000_001e)], id: id, of: count)
         #expect(leaves[0].ebx >> 24 == id)
         #expect(leaves.filter { $0.function == 0xb }.allSatisfy { $0.edx == id })
-        #expect(leaves.last?.eax == id)
+        #expect(leaves.first { $0.function == 0x8000_001e }?.eax == id)
     }
 
     @Test func theTopologyLeafGetsItsCoreLevelThoughTheHostListsNone() {
-        let levels = adapted([leaf(0xb), leaf(0xb, 7)], id: 3, of: 5)
+        let levels = adapted([leaf(0xb)], id: 3, of: 5)
         #expect(levels.map(\.index) == [0, 1, 2])
         #expect(levels.map { $0.ecx >> 8 } == [1, 2, 0])
         #expect(levels.map(\.ebx) == [1, 5, 0])
         #expect(levels[1].eax == 3)
         #expect(levels.allSatisfy { $0.flags & 1 == 1 })
+    }
+
+    @Test func theTopologyLeavesOfAHostWithMoreLevelsSayTheMachinesOwn() {
+        let host = (0..<UInt32(4)).map { leaf(0x1f, $0, fill: 0x5a5a_5a5a) } + [leaf(0xb), leaf(0xb, 1), leaf(0xb, 40)]
+        let leaves = adapted(host, id: 3, of: 5)
+        let levels = leaves.filter { $0.function == 0x1f }
+        #expect(levels.map(\.index) == [0, 1, 2, 3])
+        // From the third on, each is the end.
+        #expect(levels.map(\.ecx) == [0x100, 0x201, 2, 3])
+        #expect(levels.map(\.ebx) == [1, 5, 0, 0])
+        #expect(levels.map(\.eax) == [0, 3, 0, 0])
+        #expect(leaves.filter { $0.function == 0xb }.map(\.index).sorted() == [0, 1, 2, 40])
+        #expect(leaves.allSatisfy { $0.edx == 3 })
+    }
+
+    @Test func aHostWithoutTopologyLeavesGetsNone() {
+        #expect(adapted([leaf(1), leaf(7)], id: 3, of: 5).map(\.function) == [1, 7])
     }
 
     @Test func cachesBelowTheLastLevelAreACoresOwn() {

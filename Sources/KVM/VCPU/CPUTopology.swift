@@ -19,19 +19,18 @@ public struct CPUTopology: Hashable, Sendable {
         return bits
     }
 
-    /// A subleaf of leaf 0xb or 0x1f.
-    /// - Parameters:
-    ///   - shift: how many bits of an APIC id are below those of the next level.
-    ///   - type: 1 for threads, 2 for cores, 0 for the end.
-    fileprivate func level(
-        _ index: UInt32, of function: UInt32, shift: UInt32, processors: UInt32, type: UInt32
-    ) -> CPUIDEntry {
+    /// A subleaf of leaf 0xb or 0x1f: 0 for the threads, 1 for the cores, and from 2 on the end.
+    @inline(never)
+    fileprivate func level(_ index: UInt32, of function: UInt32) -> CPUIDEntry {
         var entry = CPUIDEntry()
         entry.function = function
         entry.index = index
         entry.flags = CPUIDEntry.indexIsSignificant
-        (entry.eax, entry.ebx) = (shift, processors)
-        (entry.ecx, entry.edx) = (type << 8 | index, id)
+        // EAX: how many bits of an APIC id are below those of the next level. ECX: 1 for threads, 2 for cores, 0 for the end.
+        entry.eax = index == 1 ? coreBits : 0
+        entry.ebx = index == 0 ? 1 : index == 1 ? UInt32(count) : 0
+        entry.ecx = index | (index < 2 ? index + 1 : 0) << 8
+        entry.edx = id
         return entry
     }
 }
@@ -42,32 +41,27 @@ extension [CPUIDEntry] {
     public func adapted(
         to topology: CPUTopology, hasLocalAPIC: Bool, hasTSCDeadlineTimer: Bool = false
     ) -> [CPUIDEntry] {
-        var entries: [CPUIDEntry] = []
+        var entries = self
         entries.reserveCapacity(count + 4)
-        for var entry in self {
-            switch entry.function {
-            case 0xb, 0x1f:
-                if entry.index == 0 { entries.appendLevels(entry.function, topology) }
-                continue
+        // The subleaves of the topology, as bits: hosts list the first at most, or those of their own levels.
+        var (listed, listedV2) = (0 as UInt32, 0 as UInt32)
+        var leaves = entries.mutableSpan
+        for index in leaves.indices {
+            switch leaves[index].function {
+            case 0xb: listed |= leaves[index].become(topology)
+            case 0x1f: listedV2 |= leaves[index].become(topology)
             case 1:
-                entry.adaptBasicFeatures(to: topology)
-                entry.adapt(toLocalAPIC: hasLocalAPIC, hasTSCDeadlineTimer: hasTSCDeadlineTimer)
-            case 4, 0x8000_0008, 0x8000_001d, 0x8000_001e:
-                entry.adapt(to: topology)
-            default:
-                break
+                leaves[index].adaptBasicFeatures(to: topology)
+                leaves[index].adapt(toLocalAPIC: hasLocalAPIC, hasTSCDeadlineTimer: hasTSCDeadlineTimer)
+            case 4, 0x8000_0008, 0x8000_001d, 0x8000_001e: leaves[index].adapt(to: topology)
+            default: break
             }
-            entries.append(entry)
+        }
+        for index in 0..<UInt32(3) {
+            if listed != 0, listed & 1 << index == 0 { entries.append(topology.level(index, of: 0xb)) }
+            if listedV2 != 0, listedV2 & 1 << index == 0 { entries.append(topology.level(index, of: 0x1f)) }
         }
         return entries
-    }
-
-    /// Leaf 0xb or 0x1f: the thread level, the core level, and the end. Hosts list at most the first.
-    private mutating func appendLevels(_ function: UInt32, _ topology: CPUTopology) {
-        append(topology.level(0, of: function, shift: 0, processors: 1, type: 1))
-        append(
-            topology.level(1, of: function, shift: topology.coreBits, processors: UInt32(topology.count), type: 2))
-        append(topology.level(2, of: function, shift: 0, processors: 0, type: 0))
     }
 }
 
@@ -97,6 +91,13 @@ extension CPUIDEntry {
             ecx &= ~(Self.x2APIC | Self.tscDeadline)
             edx &= ~Self.localAPIC
         }
+    }
+
+    /// Becomes the subleaf of the topology at its own index.
+    /// - Returns: the bit of that index; 0 past the last.
+    fileprivate mutating func become(_ topology: CPUTopology) -> UInt32 {
+        self = topology.level(index, of: function)
+        return 1 << index
     }
 
     fileprivate mutating func adapt(to topology: CPUTopology) {
