@@ -42,8 +42,10 @@ import Testing
     }
 
     @Test func everyUsedCapabilityHasANameAndAPurposeAndTheRequiredComeFirst() {
-        let firstOptional = Capability.uses.firstIndex { !$0.isRequired } ?? 0
-        #expect(Capability.uses[firstOptional...].allSatisfy { !$0.isRequired })
+        let required = Capability.required
+        #expect(Capability.uses.prefix(required.count).map(\.capability) == required)
+        #expect(Capability.uses.prefix(required.count).allSatisfy { $0.isRequired })
+        #expect(!Capability.uses.dropFirst(required.count).contains { $0.isRequired })
         #expect(Capability.uses.allSatisfy { $0.name.hasPrefix("KVM_CAP_") && !$0.purpose.isEmpty })
         #expect(Set(Capability.uses.map(\.capability)).count == Capability.uses.count)
     }

@@ -105,6 +105,12 @@ extension Capability {
     /// What vCPUs have done, counted by the kernel.
     public static let binaryStatistics = Capability(rawValue: KVM_CAP_BINARY_STATS_FD)
 
+    /// Those that the monitor cannot do without: in `uses`, the ones without a fallback.
+    public static let required: [Capability] = [
+        .userMemory, .setTSSAddress, .extendedCPUID, .destroyMemoryRegionWorks, .joinMemoryRegionsWorks, .mpState,
+        .vcpuEvents, .immediateExit,
+    ]
+
     /// Every capability the monitor uses, the required ones first.
     public static let uses: [Use] = [
         Use(.userMemory, "KVM_CAP_USER_MEMORY", "guest memory from the monitor's mappings", else: nil),

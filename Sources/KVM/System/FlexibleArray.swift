@@ -5,15 +5,13 @@ struct FlexibleArray<Header, Element>: ~Copyable {
     private let storage: UnsafeMutableRawPointer
     private let capacity: Int
 
-    /// Room for `capacity` elements, all zero, after a copy of `header`.
+    /// Room for `capacity` elements, which the kernel is to fill, after a copy of `header`.
     init(header: Header, capacity: Int) {
         // SAFETY: the elements follow the header at its size as they do in C (every header used is a multiple of
-        // its elements' alignment), the room is for all of them, and zero is a value of both.
-        let size = MemoryLayout<Header>.size + capacity * MemoryLayout<Element>.stride
-        storage = .allocate(byteCount: size, alignment: 16)
-        storage.initializeMemory(as: UInt8.self, repeating: 0, count: size)
-        pointer = storage.bindMemory(to: Header.self, capacity: 1)
-        pointer.pointee = header
+        // its elements' alignment), and the room is for all of them.
+        storage = .allocate(
+            byteCount: MemoryLayout<Header>.size + capacity * MemoryLayout<Element>.stride, alignment: 16)
+        pointer = storage.initializeMemory(as: Header.self, to: header)
         self.capacity = capacity
     }
 
@@ -39,7 +37,7 @@ struct FlexibleArray<Header, Element>: ~Copyable {
         return UnsafeMutableBufferPointer(start: start, count: capacity)
     }
 
-    /// The first `count` elements, or as many as there is room for.
+    /// The first `count` elements, or as many as there is room for: those that the kernel has filled.
     func elements(_ count: Int) -> [Element] {
         Array(array.prefix(count))
     }

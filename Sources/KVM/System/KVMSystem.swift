@@ -13,8 +13,8 @@ public struct KVMSystem: ~Copyable, Sendable {
     let runPageSize: Int
 
     /// Opens the device and checks that it is one this program can work with.
-    /// - Throws: `KVMError.cannotOpen`, `.wrongVersion`, or `.missingCapability` for the first of the required
-    ///   capabilities of `Capability.uses` that is not there.
+    /// - Throws: `KVMError.cannotOpen`, `.wrongVersion`, or `.missingCapability` for the first of `Capability.required` that
+    ///   is not there.
     public init(path: String = "/dev/kvm") throws(KVMError) {
         let opened: FileDescriptor
         do {
@@ -24,10 +24,8 @@ public struct KVMSystem: ~Copyable, Sendable {
         }
         let descriptor = KVMDescriptor(owning: opened.rawValue)
         try Self.check(version: ckvm_ioctl(descriptor.rawValue, CKVM_GET_API_VERSION, 0), path: path)
-        for use in Capability.uses where use.isRequired {
-            guard descriptor.value(of: use.capability) > 0 else {
-                throw .missingCapability(use.capability)
-            }
+        for capability in Capability.required where descriptor.value(of: capability) <= 0 {
+            throw .missingCapability(capability)
         }
         self.runPageSize = try descriptor.call(.getVCPUMmapSize, CKVM_GET_VCPU_MMAP_SIZE)
         self.descriptor = descriptor
