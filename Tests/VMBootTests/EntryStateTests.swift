@@ -17,14 +17,15 @@ import VMBoot
         #expect(
             [others.r8, others.r9, others.r10, others.r11, others.r12, others.r13, others.r14, others.r15, others.rbp]
                 .allSatisfy { $0 == 0 })
-        #expect(cpu.tr.type == 0xb && cpu.tr.isPresent && !cpu.tr.isCodeOrData)
+        #expect(cpu.tr.attributes.rawValue == 0x8b)
     }
 
     private func expectFlatSegments(_ cpu: InitialCPUState, code: Segment) {
         #expect(cpu.cs == code)
         for segment in [cpu.ds, cpu.es, cpu.fs, cpu.gs, cpu.ss] {
-            #expect(segment.selector == 0x10 && segment.base == 0 && segment.limit == .max && segment.type == 3)
-            #expect(segment.is32Bit && segment.isCodeOrData && segment.isPresent && segment.privilegeLevel == 0)
+            #expect(segment.selector == 0x10 && segment.base == 0 && segment.limit == .max)
+            // Writable data at ring 0, present, 32-bit, counted in pages.
+            #expect(segment.attributes.rawValue == 0xc093 && segment.attributes.privilegeLevel == 0)
         }
         #expect(cpu.idt.limit == 0)
     }
@@ -34,10 +35,11 @@ import VMBoot
         let cpu = plan.cpu
         expectClean(cpu)
         #expect(cpu.mode == .real)
-        #expect(cpu.cs.selector == 0 && cpu.cs.base == 0 && cpu.cs.limit == 0xffff && cpu.cs.type == 0xb)
+        #expect(cpu.cs.selector == 0 && cpu.cs.base == 0 && cpu.cs.limit == 0xffff && cpu.cs.attributes.type == 0xb)
         #expect(cpu.rip == 0x7c00)
         for segment in [cpu.ds, cpu.es, cpu.fs, cpu.gs, cpu.ss] {
-            #expect(segment.selector == 0 && segment.base == 0 && segment.limit == 0xffff && !segment.is32Bit)
+            #expect(segment.selector == 0 && segment.base == 0 && segment.limit == 0xffff)
+            #expect(!segment.attributes.contains(.default32Bit))
         }
         #expect(cpu.registers.rsp == 0x7c00)
         #expect(cpu.registers.rdx == 0x80)
@@ -86,7 +88,9 @@ import VMBoot
         expectClean(cpu)
         #expect(cpu.mode == .protected32)
         #expect(cpu.rip == 0x10_0000)
-        #expect(cpu.cs.is32Bit && !cpu.cs.isLong && cpu.cs.type == 0xb && cpu.cs.selector == 8 && cpu.cs.limit == .max)
+        #expect(
+            cpu.cs.attributes.contains(.default32Bit) && !cpu.cs.attributes.contains(.long)
+                && cpu.cs.attributes.type == 0xb && cpu.cs.selector == 8 && cpu.cs.limit == .max)
         expectFlatSegments(cpu, code: cpu.cs)
         #expect(cpu.cr0 == 0x11 && cpu.cr3 == 0 && cpu.cr4 == 0 && cpu.efer == 0)
         #expect(cpu.gdt.limit == 23)
@@ -137,7 +141,9 @@ import VMBoot
         expectClean(cpu)
         #expect(cpu.mode == .long64)
         #expect(cpu.rip == 0x10_0000)
-        #expect(cpu.cs.isLong && !cpu.cs.is32Bit && cpu.cs.selector == 8 && cpu.cs.type == 0xb)
+        #expect(
+            cpu.cs.attributes.contains(.long) && !cpu.cs.attributes.contains(.default32Bit) && cpu.cs.selector == 8
+                && cpu.cs.attributes.type == 0xb)
         expectFlatSegments(cpu, code: cpu.cs)
         #expect(cpu.cr0 == 0x8001_0033 && cpu.cr4 == 0x620 && cpu.efer == 0x500)
         let gdt = try plan.literal(at: cpu.gdt.base.rawValue)
@@ -205,7 +211,7 @@ import VMBoot
             #expect(cpu.mode == .protected32)
             #expect(cpu.registers.rax == 0x2bad_b002)
             expectFlatSegments(cpu, code: cpu.cs)
-            #expect(cpu.cs.is32Bit && !cpu.cs.isLong)
+            #expect(cpu.cs.attributes.contains(.default32Bit) && !cpu.cs.attributes.contains(.long))
             #expect(cpu.cr0 == 0x11 && cpu.efer == 0)
             #expect(cpu.rip == plan.entry.rawValue)
         }

@@ -46,13 +46,13 @@ extension Segment {
         segment.base = base
         segment.limit = limit
         segment.selector = selector
-        segment.type = type
-        segment.present = isPresent ? 1 : 0
-        segment.dpl = privilegeLevel
-        segment.db = is32Bit ? 1 : 0
-        segment.s = isCodeOrData ? 1 : 0
-        segment.l = isLong ? 1 : 0
-        segment.g = hasPageGranularity ? 1 : 0
+        segment.type = attributes.type
+        segment.s = attributes.contains(.codeOrData) ? 1 : 0
+        segment.dpl = attributes.privilegeLevel
+        segment.present = attributes.contains(.present) ? 1 : 0
+        segment.l = attributes.contains(.long) ? 1 : 0
+        segment.db = attributes.contains(.default32Bit) ? 1 : 0
+        segment.g = attributes.contains(.pageGranularity) ? 1 : 0
         return segment
     }
 }
