@@ -19,15 +19,18 @@ public struct IdentityPageTables: Hashable, Sendable {
 
     /// The guest-physical address of the level-4 table; the others follow it.
     public let base: GuestAddress
-    /// The small pages that are not there, by ascending address.
-    private let absent: [MemoryRange]
+    /// Small pages that are not there.
+    private let absent: MemoryRange?
+    private let absentAbove: MemoryRange?
 
     /// - Parameters:
     ///   - base: where the tables go; a multiple of 4 KiB, `byteCount` bytes below 2^64.
-    ///   - absent: pages in the first 2 MiB that are not to be there, ascending.
-    init(at base: GuestAddress, without absent: [MemoryRange]) {
+    ///   - absent: pages in the first 2 MiB that are not to be there.
+    ///   - absentAbove: others above them.
+    init(at base: GuestAddress, without absent: MemoryRange? = nil, _ absentAbove: MemoryRange? = nil) {
         self.base = base
         self.absent = absent
+        self.absentAbove = absentAbove
     }
 
     /// Fills `buffer` with the bytes of the tables from `offset` on. It holds whole entries: its address, its length and
@@ -49,11 +52,13 @@ public struct IdentityPageTables: Hashable, Sendable {
         tables.append(Self.directoryCount * Self.entriesPerTable - 1, firstLarge, step: PageSize.size2M.bytes)
 
         var address: UInt64 = 0
-        for hole in absent {
+        func leaveOut(_ hole: MemoryRange) {
             tables.append((hole.start.rawValue - address) / page, address | flags, step: page)
             tables.append(hole.count / page, 0)
             address = hole.last.rawValue + 1
         }
+        if let absent { leaveOut(absent) }
+        if let absentAbove { leaveOut(absentAbove) }
         tables.append((Self.smallPagesEnd - address) / page, address | flags, step: page)
     }
 }

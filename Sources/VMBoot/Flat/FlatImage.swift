@@ -8,7 +8,7 @@ extension PlacedImage {
 
     /// A raw binary, whole and in one piece.
     /// - Throws: `BootError` of kind `doesNotFit` or `badOption`.
-    init(flat format: ImageFormat, _ request: BootRequest, _ ram: GuestRAM) throws(BootError) {
+    init(flat format: ImageFormat, _ request: borrowing BootRequest, _ ram: GuestRAM) throws(BootError) {
         let image = request.image
         let address = request.loadAddress ?? GuestAddress(format == .flat16 ? 0x7c00 : 0x10_0000)
         let limit = format == .flat16 ? Self.realModeLimit : Self.mappedLimit

@@ -16,18 +16,19 @@ struct BootLayout {
 
     let ram: GuestRAM
     private let subject: String
-    /// What is taken, by ascending start.
-    private var occupied: [AddressRange]
+    /// What is taken, in the order in which it was.
+    private var occupied: [AddressRange] = []
 
     /// - Parameters:
-    ///   - occupied: where the image goes.
-    ///   - subject: the image's name, for messages.
-    init(ram: GuestRAM, occupied: [AddressRange], subject: String) {
+    ///   - image: what the image's bytes take.
+    ///   - subject: its name, for messages.
+    init(ram: GuestRAM, image: [BootPlan.Load], subject: String) {
         self.ram = ram
         self.subject = subject
-        self.occupied = occupied
-        self.occupied.reserveCapacity(occupied.count + 8)
-        self.occupied.sort()
+        occupied.reserveCapacity(image.count + 8)
+        for load in image {
+            if let range = AddressRange(start: load.address, count: load.count) { occupied.append(range) }
+        }
     }
 
     /// Takes the preferred place where it is free, otherwise the lowest free one of the first of `windows`
@@ -37,17 +38,18 @@ struct BootLayout {
     ///   - count: in bytes, above zero.
     ///   - alignment: a power of two, for the search; the preferred place is taken as it is.
     /// - Throws: `BootError` of kind `doesNotFit`.
+    @inline(never)
     mutating func place(
         _ what: String, count: UInt64, preferring preferred: UInt64?, in windows: [Range<UInt64>] = [below4GiB],
         alignment: UInt64 = PageSize.size4K.bytes
     ) throws(BootError) -> AddressRange {
         if let preferred, let range = AddressRange(start: GuestAddress(preferred), count: count), isFree(range) {
-            take(range)
+            occupied.append(range)
             return range
         }
         for window in windows {
             if let range = firstFree(count, in: window, alignment) {
-                take(range)
+                occupied.append(range)
                 return range
             }
         }
@@ -57,17 +59,18 @@ struct BootLayout {
     /// Takes a page to be left unused.
     /// - Parameter page: its address.
     /// - Returns: nil where something is there already.
+    @inline(never)
     mutating func takeIfFree(page: UInt64) -> MemoryRange? {
         guard let range = try? MemoryRange(start: GuestAddress(page), count: PageSize.size4K.bytes),
             isFree(AddressRange(range))
         else { return nil }
-        take(AddressRange(range))
+        occupied.append(AddressRange(range))
         return range
     }
 
-    private mutating func take(_ range: AddressRange) {
-        let index = occupied.firstIndex { $0.start > range.start } ?? occupied.endIndex
-        occupied.insert(range, at: index)
+    /// The last byte below `limit` that is taken; nil where none is.
+    func lastOccupied(below limit: UInt64) -> UInt64? {
+        occupied.lazy.map(\.last.rawValue).filter { $0 < limit }.max()
     }
 
     private func isFree(_ range: AddressRange) -> Bool {
@@ -102,7 +105,7 @@ struct BootLayout {
                 "\(problem) beside the image below 640 KiB; make the image smaller or give more memory (-m 1M)")
         }
         // Past everything there is, or past the hole, there is room; the slack is for what comes after this.
-        let end = occupied.map(\.last.rawValue).filter { $0 < Self.below4GiB.upperBound }.max() ?? 0
+        let end = lastOccupied(below: Self.below4GiB.upperBound) ?? 0
         let slack: UInt64 = 0x4_0000
         let needed = max(end, Self.legacyHole.upperBound).addingSaturating(count).addingSaturating(slack)
         guard needed < GuestRAM.deviceHole.lowerBound else {

@@ -48,7 +48,7 @@ public struct BootPlan: Sendable {
 
     /// Works out where everything goes.
     /// - Throws: `BootError` of every kind but `noSuchInput`, `notPermitted` and `memoryFailure`.
-    public init(_ request: BootRequest) throws(BootError) {
+    public init(_ request: borrowing BootRequest) throws(BootError) {
         let image = request.image
         guard image.count > 0 else {
             throw BootError(.badImage, image.name, "is empty; was it written completely?")
@@ -62,12 +62,11 @@ public struct BootPlan: Sendable {
         try request.checkOptions(for: format)
         let ram = GuestRAM(request.memory)
         let placed = try Self.place(request, format, ram)
-        let occupied = placed.loads.compactMap { AddressRange(start: $0.address, count: $0.count) }
-        var layout = BootLayout(ram: ram, occupied: occupied, subject: image.name)
-        let environment = try EntryEnvironment(format, request, entry: placed.entry, kernel: occupied, &layout)
+        var layout = BootLayout(ram: ram, image: placed.loads, subject: image.name)
+        let environment = try EntryEnvironment(format, request, placed, &layout)
         self.format = format
         self.entry = placed.entry
-        self.loads = placed.loads + environment.loads
+        self.loads = environment.loads
         self.cpu = environment.cpu
         self.image = image
         self.modules = request.modules.map(\.image)

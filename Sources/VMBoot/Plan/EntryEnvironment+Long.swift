@@ -3,13 +3,16 @@ import VMAddressSpace
 extension EntryEnvironment {
     /// 64-bit mode as Intel SDM volume 3A, section 11.8.5, "Initializing IA-32e Mode", leaves it, with the
     /// arguments as in the System V ABI, AMD64 supplement, section 3.2.3.
-    init(long request: BootRequest, _ entry: GuestAddress, _ layout: inout BootLayout) throws(BootError) {
+    init(
+        long request: borrowing BootRequest, _ image: PlacedImage, _ layout: inout BootLayout
+    ) throws(BootError) {
+        self.loads = image.loads
         self.cpu = InitialCPUState(
-            mode: .long64, rip: entry.rawValue, cs: .flatCode64, ds: .flatData, es: .flatData, fs: .flatData,
+            mode: .long64, rip: image.entry.rawValue, cs: .flatCode64, ds: .flatData, es: .flatData, fs: .flatData,
             gs: .flatData, ss: .flatData, gdt: DescriptorTable(base: GuestAddress(0), limit: 0),
             idt: DescriptorTable(base: GuestAddress(0), limit: 0), cr0: Self.longCR0, cr4: Self.longCR4,
             efer: ControlBits.eferLongModeEnable | ControlBits.eferLongModeActive)
-        loads.reserveCapacity(4)
+        loads.reserveCapacity(loads.count + 4)
         // First, so that nothing is put where a null pointer leads.
         let nullPage = layout.takeIfFree(page: 0)
         let halt = try addGDT(at: Place.longGDT, in: &layout)
@@ -19,11 +22,8 @@ extension EntryEnvironment {
         let stack = try layout.place("the stack", count: Self.stackByteCount, preferring: Place.stack)
         // A stack put elsewhere may have the image below it.
         let stackGuard = stack.start.rawValue == Place.stack ? layout.takeIfFree(page: Place.stackGuard) : nil
-        var absent: [MemoryRange] = []
-        if let nullPage { absent.append(nullPage) }
-        if let stackGuard { absent.append(stackGuard) }
-        loads.append(
-            .init(address: tables.start, source: .pageTables(IdentityPageTables(at: tables.start, without: absent))))
+        let contents = IdentityPageTables(at: tables.start, without: nullPage, stackGuard)
+        loads.append(.init(address: tables.start, source: .pageTables(contents)))
         cpu.cr3 = tables.start.rawValue
 
         let arguments = EntryArguments(request, commandLine: line.start, layout.ram)

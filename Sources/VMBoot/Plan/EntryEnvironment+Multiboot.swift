@@ -9,10 +9,11 @@ extension EntryEnvironment {
     /// The machine state of the Multiboot Specification 0.6.96, section 3.2: protected mode as elsewhere, but
     /// the kernel makes its own stack.
     init(
-        multiboot request: BootRequest, _ entry: GuestAddress, _ kernel: [AddressRange], _ layout: inout BootLayout
+        multiboot request: borrowing BootRequest, _ image: PlacedImage, _ layout: inout BootLayout
     ) throws(BootError) {
-        self.cpu = Self.protectedMode(entry)
-        let modules = try Self.placeModules(request, after: kernel, &layout)
+        self.loads = image.loads
+        self.cpu = Self.protectedMode(image.entry)
+        let modules = try Self.placeModules(request, &layout)
         for (index, module) in modules.enumerated() {
             loads.append(.init(address: module.start, source: .module(index: index, count: module.count)))
         }
@@ -32,11 +33,10 @@ extension EntryEnvironment {
 
     /// Each on pages of its own, above the kernel if there is room.
     private static func placeModules(
-        _ request: BootRequest, after kernel: [AddressRange], _ layout: inout BootLayout
+        _ request: borrowing BootRequest, _ layout: inout BootLayout
     ) throws(BootError) -> [AddressRange] {
         let limit = BootLayout.below4GiB.upperBound
-        let kernelEnd = kernel.map(\.last.rawValue).filter { $0 < limit }.max() ?? 0
-        let floor = max(kernelEnd, modulesFloor)
+        let floor = max(layout.lastOccupied(below: limit) ?? 0, modulesFloor)
         var ranges: [AddressRange] = []
         for module in request.modules {
             ranges.append(

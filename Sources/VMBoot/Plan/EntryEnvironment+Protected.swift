@@ -3,8 +3,11 @@ import VMAddressSpace
 extension EntryEnvironment {
     /// 32-bit protected mode with the arguments in registers and on the stack (System V ABI, Intel386
     /// supplement, "Function Calling Sequence").
-    init(protected request: BootRequest, _ entry: GuestAddress, _ layout: inout BootLayout) throws(BootError) {
-        self.cpu = Self.protectedMode(entry)
+    init(
+        protected request: borrowing BootRequest, _ image: PlacedImage, _ layout: inout BootLayout
+    ) throws(BootError) {
+        self.loads = image.loads
+        self.cpu = Self.protectedMode(image.entry)
         let halt = try addGDT(in: &layout)
         let line = try add("the command line", request.commandLineBytes, at: Place.commandLine, in: &layout)
         let stack = try layout.place("the stack", count: Self.stackByteCount, preferring: Place.stack)

@@ -8,8 +8,11 @@ extension EntryEnvironment {
     private static let bootDrive: UInt64 = 0x80
 
     /// Real mode as firmware enters a boot sector.
-    init(real request: BootRequest, _ entry: GuestAddress, _ layout: inout BootLayout) throws(BootError) {
-        let code = RealPointer(entry: entry.rawValue, loaded: request.loadAddress?.rawValue ?? 0x7c00)
+    init(
+        real request: borrowing BootRequest, _ image: PlacedImage, _ layout: inout BootLayout
+    ) throws(BootError) {
+        self.loads = image.loads
+        let code = RealPointer(entry: image.entry.rawValue, loaded: request.loadAddress?.rawValue ?? 0x7c00)
         self.cpu = InitialCPUState(
             mode: .real, rip: code.offset, cs: .realCode(code.segment), ds: .realData(0), es: .realData(0),
             fs: .realData(0), gs: .realData(0), ss: .realData(0),

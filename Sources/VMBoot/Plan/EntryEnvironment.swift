@@ -19,20 +19,19 @@ struct EntryEnvironment {
 
     static let stackByteCount: UInt64 = 0x4000
 
-    var loads: [BootPlan.Load] = []
+    /// The image's, then what is around it.
+    var loads: [BootPlan.Load]
     var cpu: InitialCPUState
 
-    /// - Parameter kernel: where the image's bytes go.
     /// - Throws: `BootError` of kind `doesNotFit`.
     init(
-        _ format: ImageFormat, _ request: BootRequest, entry: GuestAddress, kernel: [AddressRange],
-        _ layout: inout BootLayout
+        _ format: ImageFormat, _ request: borrowing BootRequest, _ image: PlacedImage, _ layout: inout BootLayout
     ) throws(BootError) {
         switch format {
-        case .flat16: try self.init(real: request, entry, &layout)
-        case .flat32, .elf32: try self.init(protected: request, entry, &layout)
-        case .flat64, .elf64: try self.init(long: request, entry, &layout)
-        case .multiboot: try self.init(multiboot: request, entry, kernel, &layout)
+        case .flat16: try self.init(real: request, image, &layout)
+        case .flat32, .elf32: try self.init(protected: request, image, &layout)
+        case .flat64, .elf64: try self.init(long: request, image, &layout)
+        case .multiboot: try self.init(multiboot: request, image, &layout)
         }
     }
 
@@ -65,7 +64,7 @@ struct EntryArguments {
     let cpuCount: UInt32
     let tscKilohertz: UInt32
 
-    init(_ request: BootRequest, commandLine: GuestAddress, _ ram: GuestRAM) {
+    init(_ request: borrowing BootRequest, commandLine: GuestAddress, _ ram: GuestRAM) {
         self.commandLine = commandLine.rawValue
         self.memoryByteCount = ram.byteCount
         self.cpuCount = UInt32(clamping: request.cpuCount)

@@ -9,7 +9,7 @@ struct PlacedImage {
 extension PlacedImage {
     /// An executable at the addresses it was linked for.
     /// - Throws: `BootError` of kind `badImage`, `doesNotFit` or `badOption`.
-    init(_ executable: ELFExecutable, _ request: BootRequest, _ ram: GuestRAM) throws(BootError) {
+    init(_ executable: ELFExecutable, _ request: borrowing BootRequest, _ ram: GuestRAM) throws(BootError) {
         for segment in executable.segments {
             try ram.require(segment.physical, for: "segment \(segment.index)", of: request.image.name)
         }
