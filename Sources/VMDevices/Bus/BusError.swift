@@ -44,14 +44,3 @@ extension BusError: CustomStringConvertible {
         }
     }
 }
-
-extension BusError {
-    /// Throws for the first pair of neighbours in `occupants`, sorted by `first`, that share a port or address.
-    static func checkDisjoint(_ occupants: some Sequence<Occupant>) throws(BusError) {
-        var reach: Occupant?
-        for occupant in occupants {
-            if let reach, occupant.first <= reach.last { throw .overlap(reach, occupant) }
-            reach = occupant
-        }
-    }
-}

@@ -33,6 +33,10 @@ public final class MMIOBus: Sendable {
             guard !overflow else { throw .rangeOverflow(name: name, start: address, size: size) }
             self.init(name: name, addresses: address..<end, device: device)
         }
+
+        fileprivate var occupant: BusError.Occupant {
+            .init(name: name, first: addresses.lowerBound, last: addresses.upperBound - 1)
+        }
     }
 
     /// A run of addresses with one answer. A class, so that a call through it borrows the device instead of retaining
@@ -80,10 +84,9 @@ public final class MMIOBus: Sendable {
         }
         var sorted = attachments
         sorted.sort { $0.addresses.lowerBound < $1.addresses.lowerBound }
-        try BusError.checkDisjoint(
-            sorted.lazy.map {
-                .init(name: $0.name, first: $0.addresses.lowerBound, last: $0.addresses.upperBound - 1)
-            })
+        for index in sorted.indices.dropFirst() where sorted[index].addresses.overlaps(sorted[index - 1].addresses) {
+            throw .overlap(sorted[index - 1].occupant, sorted[index].occupant)
+        }
 
         var firsts: [UInt64] = []
         var slots: [Unmanaged<Slot>] = []

@@ -43,6 +43,10 @@ public final class PortBus: @unchecked Sendable {
             let last = UInt16(truncatingIfNeeded: UInt64(firstPort) + count - 1)
             self.init(name: name, ports: firstPort...last, device: device)
         }
+
+        fileprivate var occupant: BusError.Occupant {
+            .init(name: name, first: UInt64(ports.lowerBound), last: UInt64(ports.upperBound))
+        }
     }
 
     /// A device as it is called. A class, so that a call through it borrows the device instead of retaining it: the
@@ -80,13 +84,12 @@ public final class PortBus: @unchecked Sendable {
     ///
     /// - Parameter attachments: the devices, in any order.
     /// - Throws: `BusError.overlap` if two ranges share a port.
-    public init(_ attachments: [Attachment]) throws(BusError) {
+    public init(_ attachments: consuming [Attachment]) throws(BusError) {
         var sorted = attachments
         sorted.sort { $0.ports.lowerBound < $1.ports.lowerBound }
-        try BusError.checkDisjoint(
-            sorted.lazy.map {
-                .init(name: $0.name, first: UInt64($0.ports.lowerBound), last: UInt64($0.ports.upperBound))
-            })
+        for index in sorted.indices.dropFirst() where sorted[index].ports.overlaps(sorted[index - 1].ports) {
+            throw .overlap(sorted[index - 1].occupant, sorted[index].occupant)
+        }
         unclaimedPorts = UnclaimedPorts()
         self.attachments = sorted
         runs = Self.makeRuns(of: sorted, holes: unclaimedPorts)
@@ -112,11 +115,11 @@ public final class PortBus: @unchecked Sendable {
         }
         let hole = Target(holes)
         var next = 0
-        for attachment in sorted {
-            let first = Int(attachment.ports.lowerBound)
-            if first > next { append(hole, through: UInt16(first - 1)) }
-            append(Target(attachment.device), through: attachment.ports.upperBound)
-            next = Int(attachment.ports.upperBound) + 1
+        for index in sorted.indices {
+            let ports = sorted[index].ports
+            if ports.lowerBound > next { append(hole, through: ports.lowerBound - 1) }
+            append(Target(sorted[index].device), through: ports.upperBound)
+            next = Int(ports.upperBound) + 1
         }
         if next <= 0xffff { append(hole, through: 0xffff) }
         return .init(rebasing: runs[..<count])

@@ -37,10 +37,9 @@ final class Devices: Sendable {
         firmware = FirmwareConfig(
             memorySize: configuration.memory.bytes, processorCount: UInt16(clamping: configuration.cpus))
         let debugExit = DebugExit { end(.outcome(.debugExit(value: $0))) }
-        var attachments = reset.attachments
-        attachments.reserveCapacity(8)
+        var attachments = [serial.attachment, post.attachment, debugExit.attachment, firmware.attachment]
+        attachments += reset.attachments
         attachments += powerOff.attachments
-        attachments += [serial.attachment, post.attachment, debugExit.attachment, firmware.attachment]
         ports = try PortBus(attachments)
         mmio = try MMIOBus(ioapic.map { [$0.attachment] } ?? [])
     }
