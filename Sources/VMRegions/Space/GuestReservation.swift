@@ -1,9 +1,12 @@
+import Synchronization
 import VMAddressSpace
 import VMMemory
 
 /// The guest-physical space on the host: one reservation, in which each address of the guest has a fixed place.
 final class GuestReservation: Sendable {
     let mapping: SparseMapping
+    /// For those who remember whose pages are, and keep no guest alive.
+    let presence = Presence()
     /// Called before each step on the host, which fails as it does: for tests.
     let beforeStep: StepObserver?
 
@@ -16,9 +19,24 @@ final class GuestReservation: Sendable {
         self.beforeStep = beforeStep
     }
 
+    deinit {
+        presence.end()
+    }
+
     /// The host address of a guest-physical one.
     func hostAddress(_ address: GuestAddress) -> UInt {
         UInt(bitPattern: mapping.baseAddress) + UInt(address.rawValue)
+    }
+}
+
+extension GuestReservation {
+    /// Whether a reservation is still there. A weak reference would say so too, but makes counting all others slow.
+    final class Presence: Sendable {
+        private let hasEnded = Atomic(false)
+
+        var isOver: Bool { hasEnded.load(ordering: .acquiring) }
+
+        fileprivate func end() { hasEnded.store(true, ordering: .releasing) }
     }
 }
 

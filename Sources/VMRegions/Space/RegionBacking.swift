@@ -35,7 +35,7 @@ public final class RegionBacking: Sendable {
         /// While the guest does not see them; at their offset in the backing.
         var parking: SparseMapping?
         /// The guest that has them. Not kept: with a guest that goes, the pages go that it saw.
-        weak var owner: GuestReservation?
+        var owner: GuestReservation.Presence?
         /// Runs of the backing that were taken from `preallocated`, each in one mapping of the kernel's.
         var preallocatedRuns: [Range<UInt64>] = []
 
@@ -143,11 +143,11 @@ public final class RegionBacking: Sendable {
     func claim(by reservation: GuestReservation) -> Bool {
         guard !isShareable else { return true }
         return place.withLock { place in
-            if place.owner == nil {
-                place.owner = reservation
+            if place.owner?.isOver ?? true {
+                place.owner = reservation.presence
                 place.forgetLostRuns()
             }
-            return place.owner === reservation
+            return place.owner === reservation.presence
         }
     }
 
