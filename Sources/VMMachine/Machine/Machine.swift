@@ -63,16 +63,10 @@ public final class Machine: Sendable {
             configuration, system,
             Processor.cpuid(configuration, supported, hasTSCDeadlineTimer: system.has(.tscDeadlineTimer)),
             try MachineMemory.definitions(configuration), console: console, onInputSpace: onInputSpace)
-        let first = hardware.processors[0]
-        if system.has(.tscFrequency), let kilohertz = try? first.vcpu.tscKilohertz() {
+        if system.has(.tscFrequency), let kilohertz = try? hardware.processors[0].vcpu.tscKilohertz() {
             plan.setTSCFrequency(kilohertz: kilohertz)
         }
-        try MachineError.wrap(MachineError.boot) { () throws(BootError) in
-            try plan.load(into: hardware.guest.memory, isZeroed: true)
-        }
-        try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in
-            try first.vcpu.setInitialState(plan.cpu)
-        }
+        try hardware.load(plan)
         self.init(configuration, plan.format, hardware, symbols: symbols, console: console, created: created)
     }
 

@@ -1,4 +1,5 @@
 import KVM
+import VMBoot
 import VMDevices
 import VMDirtyTracking
 import VMRegions
@@ -48,5 +49,15 @@ final class MachineHardware: Sendable {
         self.control = control
         self.gate = gate
         self.guest = guest
+    }
+
+    /// Puts a guest into memory, which is as it was mapped, and the first vCPU at its entry point.
+    func load(_ plan: BootPlan) throws(MachineError) {
+        try MachineError.wrap(MachineError.boot) { () throws(BootError) in
+            try plan.load(into: guest.memory, isZeroed: true)
+        }
+        try MachineError.wrap(MachineError.kvm) { () throws(KVMError) in
+            try processors[0].vcpu.setInitialState(plan.cpu)
+        }
     }
 }
