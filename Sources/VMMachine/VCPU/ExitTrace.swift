@@ -6,6 +6,7 @@ final class ExitTrace: @unchecked Sendable {
     // SAFETY: one thread writes. It has ended before another reads (`Machine.wait`), and the memory is freed by
     // `deinit` alone.
     private let counts: UnsafeMutablePointer<UInt64>
+    /// Those that there are by `recorded` are initialised.
     private let records: UnsafeMutablePointer<ExitRecord>
     private var recorded = 0
 
@@ -16,7 +17,6 @@ final class ExitTrace: @unchecked Sendable {
         counts = .allocate(capacity: ExitRecord.Kind.allCases.count)
         counts.initialize(repeating: 0, count: ExitRecord.Kind.allCases.count)
         records = .allocate(capacity: Self.depth)
-        records.initialize(repeating: ExitRecord(kind: .interrupted), count: Self.depth)
     }
 
     deinit {
@@ -38,7 +38,7 @@ final class ExitTrace: @unchecked Sendable {
             last.pointee.repetitions &+= 1
             last.pointee.value = record.value
         } else {
-            records[recorded & (Self.depth - 1)] = record
+            (records + recorded & (Self.depth - 1)).initialize(to: record)
             recorded &+= 1
         }
     }
