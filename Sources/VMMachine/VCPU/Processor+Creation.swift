@@ -6,14 +6,12 @@ extension Processor {
     static func makeAll(
         _ vm: borrowing VirtualMachine, _ cpuid: [[CPUIDEntry]], hasLocalAPIC: Bool
     ) throws(KVMError) -> [Processor] {
-        var processors: [Processor] = []
-        for (index, entries) in cpuid.enumerated() {
+        try cpuid.indices.each { (index) throws(KVMError) in
             let vcpu = try vm.makeVCPU(id: UInt32(index))
-            try vcpu.setCPUID(entries)
+            try vcpu.setCPUID(cpuid[index])
             if !hasLocalAPIC { try vcpu.disableLocalAPIC() }
-            processors.append(Processor(index: index, vcpu: vcpu, cpuid: entries))
+            return Processor(index: index, vcpu: vcpu, cpuid: cpuid[index])
         }
-        return processors
     }
 
     /// What the vCPUs of a new machine say of themselves, each with its own place among them.
@@ -21,7 +19,7 @@ extension Processor {
     static func cpuid(
         _ configuration: MachineConfiguration, _ supported: [CPUIDEntry], hasTSCDeadlineTimer: Bool
     ) -> [[CPUIDEntry]] {
-        (0..<configuration.cpus).map { index in
+        (0..<configuration.cpus).each { index in
             supported.adapted(
                 to: CPUTopology(id: UInt32(index), count: configuration.cpus),
                 hasLocalAPIC: configuration.irqchip != .none, hasTSCDeadlineTimer: hasTSCDeadlineTimer)

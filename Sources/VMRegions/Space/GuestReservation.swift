@@ -50,10 +50,7 @@ extension GuestReservation {
     }
 
     func regions(_ pieces: [BackedPiece]) throws(RegionMapError) -> [any GuestMemoryRegion] {
-        var regions: [any GuestMemoryRegion] = []
-        regions.reserveCapacity(pieces.count)
-        for piece in pieces { regions.append(try region(piece)) }
-        return regions
+        try pieces.each { (piece) throws(RegionMapError) in try region(piece) }
     }
 
     func partitionMapping(_ piece: BackedPiece) -> PartitionMapping {

@@ -66,10 +66,12 @@ struct SlotLayout: Hashable, Sendable {
     /// Puts a slot where there is none.
     /// - Returns: its index.
     @discardableResult
+    @inline(never)
     mutating func insert(_ slot: MemorySlot) -> Int {
         let index = count(below: slot.range.start)
         jointCount -= joints(from: index, to: index + 1)
-        slots.insert(slot, at: index)
+        // Most often above all others.
+        if index == slots.count { slots.append(slot) } else { slots.insert(slot, at: index) }
         jointCount += joints(from: index, to: index + 2)
         return index
     }

@@ -65,13 +65,10 @@ extension SlotState {
 
     /// The slots for memory that is to be mapped.
     mutating func slots(for mappings: [PartitionMapping]) throws(SlotStateError) -> [MemorySlot] {
-        var slots: [MemorySlot] = []
-        slots.reserveCapacity(mappings.count)
-        for mapping in mappings {
+        try mappings.each { (mapping) throws(SlotStateError) in
             guard mapping.isWritable || installed.hasReadOnlyMemory else { throw .noReadOnlyMemory(mapping.range) }
-            slots.append(try MemorySlot(mapping).loggingDirtyPages(isLogging))
+            return try MemorySlot(mapping).loggingDirtyPages(isLogging)
         }
-        return slots
     }
 
     mutating func unmap(_ ranges: [MemoryRange]) throws(SlotStateError) {

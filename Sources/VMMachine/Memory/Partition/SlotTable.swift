@@ -21,7 +21,8 @@ final class SlotTable: Sendable {
         }
 
         mutating func insert(_ slot: MemorySlot, _ id: MemorySlotID) {
-            ids.insert(id, at: layout.insert(slot))
+            let index = layout.insert(slot)
+            if index == ids.count { ids.append(id) } else { ids.insert(id, at: index) }
             counters.slotsAdded += 1
         }
 

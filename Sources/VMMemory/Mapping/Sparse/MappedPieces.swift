@@ -32,6 +32,10 @@ struct MappedPieces {
 
     /// Puts `pieces`, which are sorted and within `range`, in place of all that is in it.
     mutating func replace(_ range: Range<UInt64>, with pieces: [MappedPiece]) {
+        guard !all.isEmpty else {
+            all = Self.joined(pieces)
+            return
+        }
         let indices = indices(overlapping: range)
         var changed = pieces
         if let first = all[indices].first, first.range.lowerBound < range.lowerBound {
@@ -49,11 +53,12 @@ struct MappedPieces {
             changed.append(all[end])
             end += 1
         }
-        all.replaceSubrange(start..<end, with: changed.count < 2 ? changed : Self.joined(changed))
+        all.replaceSubrange(start..<end, with: Self.joined(changed))
     }
 
     private static func joined(_ pieces: [MappedPiece]) -> [MappedPiece] {
-        pieces.reduce(into: []) { joined, piece in
+        guard pieces.count > 1 else { return pieces }
+        return pieces.reduce(into: []) { joined, piece in
             if let last = joined.last, last.continues(in: piece) {
                 joined[joined.count - 1].range = last.range.lowerBound..<piece.range.upperBound
             } else {
