@@ -1,6 +1,7 @@
 import CKVM
-import KVM
 import Testing
+
+@testable import KVM
 
 @Suite struct CPUTopologyTests {
     private func leaf(_ function: UInt32, _ index: UInt32 = 0, fill: UInt32 = 0) -> CPUIDEntry {
@@ -36,7 +37,8 @@ import Testing
     }
 
     @Test func theTopologyLeavesOfAHostWithMoreLevelsSayTheMachinesOwn() {
-        let host = (0..<UInt32(4)).map { leaf(0x1f, $0, fill: 0x5a5a_5a5a) } + [leaf(0xb), leaf(0xb, 1), leaf(0xb, 40)]
+        let host =
+            (0..<UInt32(4)).map { leaf(0x1f, $0, fill: 0x5a5a_5a5a) } + [leaf(0xb), leaf(0xb, 1), leaf(0xb, 0x128)]
         let leaves = adapted(host, id: 3, of: 5)
         let levels = leaves.filter { $0.function == 0x1f }
         #expect(levels.map(\.index) == [0, 1, 2, 3])
@@ -44,7 +46,8 @@ import Testing
         #expect(levels.map(\.ecx) == [0x100, 0x201, 2, 3])
         #expect(levels.map(\.ebx) == [1, 5, 0, 0])
         #expect(levels.map(\.eax) == [0, 3, 0, 0])
-        #expect(leaves.filter { $0.function == 0xb }.map(\.index).sorted() == [0, 1, 2, 40])
+        #expect(leaves.filter { $0.function == 0xb }.map(\.index).sorted() == [0, 1, 2, 0x128])
+        #expect(leaves.last { $0.function == 0xb && $0.index == 0x128 }?.ecx == 0x28)
         #expect(leaves.allSatisfy { $0.edx == 3 })
     }
 
@@ -92,5 +95,13 @@ import Testing
         #expect([vendor].vendor == "GenuineIntel")
         #expect([leaf(0x8000_0008, fill: 46)].physicalAddressBits == 46)
         #expect([CPUIDEntry]().physicalAddressBits == 36)
+    }
+
+    @Test func leavesThatTheKernelDidNotFillInAreNone() {
+        let filled = [leaf(0, fill: 0x10), leaf(7), leaf(0x14, 1)]
+        let empty = [CPUIDEntry](repeating: CPUIDEntry(), count: 3)
+        #expect((filled + empty).withoutEmptyTail().map(\.function) == [0, 7, 0x14])
+        #expect(filled.withoutEmptyTail().count == 3)
+        #expect(empty.withoutEmptyTail().isEmpty)
     }
 }

@@ -5,19 +5,21 @@ struct FlexibleArray<Header, Element>: ~Copyable {
     private let storage: UnsafeMutableRawPointer
     private let capacity: Int
 
-    /// Room for `capacity` elements, which the kernel is to fill, after a copy of `header`.
+    /// Room for `capacity` elements after a copy of `header`, for a call that fills them and says in the header how many it
+    /// has filled. For one that may leave the header as it was, give it elements.
     init(header: Header, capacity: Int) {
         // SAFETY: the elements follow the header at its size as they do in C (every header used is a multiple of
         // its elements' alignment), and the room is for all of them.
-        storage = .allocate(
-            byteCount: MemoryLayout<Header>.size + capacity * MemoryLayout<Element>.stride, alignment: 16)
+        let size = MemoryLayout<Header>.size
+        storage = .allocate(byteCount: size + capacity * MemoryLayout<Element>.stride, alignment: 16)
         pointer = storage.initializeMemory(as: Header.self, to: header)
+        (storage + size).bindMemory(to: Element.self, capacity: capacity)
         self.capacity = capacity
     }
 
     /// `elements` after a copy of `header`.
     init(header: Header, elements: [Element]) {
-        // SAFETY: as above, with the elements copied instead of zeroed.
+        // SAFETY: as above; the elements are copied.
         let size = MemoryLayout<Header>.size
         storage = .allocate(byteCount: size + elements.count * MemoryLayout<Element>.stride, alignment: 16)
         pointer = storage.initializeMemory(as: Header.self, to: header)
@@ -37,7 +39,7 @@ struct FlexibleArray<Header, Element>: ~Copyable {
         return UnsafeMutableBufferPointer(start: start, count: capacity)
     }
 
-    /// The first `count` elements, or as many as there is room for: those that the kernel has filled.
+    /// The first `count` elements, or as many as there is room for. All of them have been filled.
     func elements(_ count: Int) -> [Element] {
         Array(array.prefix(count))
     }

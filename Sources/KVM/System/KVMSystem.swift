@@ -54,7 +54,7 @@ public struct KVMSystem: ~Copyable, Sendable {
         var capacity = 128
         while true {
             do throws(KVMError) {
-                return try descriptor.getCPUID(.getSupportedCPUID, CKVM_GET_SUPPORTED_CPUID, capacity: capacity)
+                return try descriptor.supportedCPUID(capacity: capacity)
             } catch .call(_, .argListTooLong, _) where capacity < 4096 {
                 capacity *= 2
             }

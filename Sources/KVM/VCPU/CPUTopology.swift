@@ -20,7 +20,6 @@ public struct CPUTopology: Hashable, Sendable {
     }
 
     /// A subleaf of leaf 0xb or 0x1f: 0 for the threads, 1 for the cores, and from 2 on the end.
-    @inline(never)
     fileprivate func level(_ index: UInt32, of function: UInt32) -> CPUIDEntry {
         var entry = CPUIDEntry()
         entry.function = function
@@ -29,7 +28,7 @@ public struct CPUTopology: Hashable, Sendable {
         // EAX: how many bits of an APIC id are below those of the next level. ECX: 1 for threads, 2 for cores, 0 for the end.
         entry.eax = index == 1 ? coreBits : 0
         entry.ebx = index == 0 ? 1 : index == 1 ? UInt32(count) : 0
-        entry.ecx = index | (index < 2 ? index + 1 : 0) << 8
+        entry.ecx = index & 0xff | (index < 2 ? index + 1 : 0) << 8
         entry.edx = id
         return entry
     }
@@ -94,10 +93,10 @@ extension CPUIDEntry {
     }
 
     /// Becomes the subleaf of the topology at its own index.
-    /// - Returns: the bit of that index; 0 past the last.
+    /// - Returns: the bit of that index; the highest for those that have none.
     fileprivate mutating func become(_ topology: CPUTopology) -> UInt32 {
         self = topology.level(index, of: function)
-        return 1 << index
+        return 1 << min(index, 31)
     }
 
     fileprivate mutating func adapt(to topology: CPUTopology) {

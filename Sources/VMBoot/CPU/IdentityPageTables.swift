@@ -19,7 +19,7 @@ public struct IdentityPageTables: Hashable, Sendable {
 
     /// The guest-physical address of the level-4 table; the others follow it.
     public let base: GuestAddress
-    /// Small pages that are not there.
+    /// Small pages that are not there, and others above them.
     private let absent: MemoryRange?
     private let absentAbove: MemoryRange?
 

@@ -19,9 +19,10 @@ public struct Segment: Hashable, Sendable {
             self.rawValue = rawValue
         }
 
-        // Types with the accessed bit set, so that loading them never writes to the GDT.
+        // Types of code and data with the accessed bit set, so that loading them never writes to the GDT.
         static let readWriteData = Attributes(rawValue: 0x3)
         static let readExecuteCode = Attributes(rawValue: 0xb)
+        // Types of system segments.
         static let busyTaskState = Attributes(rawValue: 0xb)
         static let localDescriptorTable = Attributes(rawValue: 0x2)
 

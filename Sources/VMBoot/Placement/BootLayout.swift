@@ -38,7 +38,6 @@ struct BootLayout {
     ///   - count: in bytes, above zero.
     ///   - alignment: a power of two, for the search; the preferred place is taken as it is.
     /// - Throws: `BootError` of kind `doesNotFit`.
-    @inline(never)
     mutating func place(
         _ what: String, count: UInt64, preferring preferred: UInt64?, in windows: [Range<UInt64>] = [below4GiB],
         alignment: UInt64 = PageSize.size4K.bytes
@@ -59,7 +58,6 @@ struct BootLayout {
     /// Takes a page to be left unused.
     /// - Parameter page: its address.
     /// - Returns: nil where something is there already.
-    @inline(never)
     mutating func takeIfFree(page: UInt64) -> MemoryRange? {
         guard let range = try? MemoryRange(start: GuestAddress(page), count: PageSize.size4K.bytes),
             isFree(AddressRange(range))
@@ -68,7 +66,7 @@ struct BootLayout {
         return range
     }
 
-    /// The last byte below `limit` that is taken; nil where none is.
+    /// The highest end of what is taken that ends below `limit`; nil where nothing does.
     func lastOccupied(below limit: UInt64) -> UInt64? {
         occupied.lazy.map(\.last.rawValue).filter { $0 < limit }.max()
     }
@@ -93,7 +91,7 @@ struct BootLayout {
     }
 
     private var blockers: [AddressRange] {
-        guard let hole = AddressRange(Self.legacyHole) else { return occupied }
+        guard let hole = AddressRange(Self.legacyHole) else { return occupied.sorted() }
         return (occupied + [hole]).sorted()
     }
 

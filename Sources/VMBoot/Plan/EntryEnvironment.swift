@@ -1,6 +1,6 @@
 import VMAddressSpace
 
-/// What a guest finds around its image when it starts: the structures in memory and the CPU's state.
+/// What a guest finds when it starts: its image and the structures around it in memory, and the CPU's state.
 struct EntryEnvironment {
     /// The structures' usual places, guest-physical.
     enum Place {

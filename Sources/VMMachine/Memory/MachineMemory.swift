@@ -74,7 +74,7 @@ extension RegionDefinition {
     static func ram(_ ranges: [MemoryRange]) throws(RegionBackingError) -> [RegionDefinition] {
         let backing = try RegionBacking(anonymous: "ram", byteCount: ranges.reduce(0) { $0 + $1.count })
         var offset: UInt64 = 0
-        return ranges.each { range in
+        return ranges.mapFew { range in
             defer { offset += range.count }
             return RegionDefinition(
                 offset == 0 ? "ram" : "high ram", range,

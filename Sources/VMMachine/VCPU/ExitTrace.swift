@@ -6,7 +6,7 @@ final class ExitTrace: @unchecked Sendable {
     // SAFETY: one thread writes. It has ended before another reads (`Machine.wait`), and the memory is freed by
     // `deinit` alone.
     private let counts: UnsafeMutablePointer<UInt64>
-    /// Those that there are by `recorded` are initialised.
+    /// The first `min(recorded, depth)` are initialised.
     private let records: UnsafeMutablePointer<ExitRecord>
     private var recorded = 0
 

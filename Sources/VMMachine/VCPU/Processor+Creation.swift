@@ -6,7 +6,7 @@ extension Processor {
     static func makeAll(
         _ vm: borrowing VirtualMachine, _ cpuid: [[CPUIDEntry]], hasLocalAPIC: Bool
     ) throws(KVMError) -> [Processor] {
-        try cpuid.indices.each { (index) throws(KVMError) in
+        try cpuid.indices.mapFew { (index) throws(KVMError) in
             let vcpu = try vm.makeVCPU(id: UInt32(index))
             try vcpu.setCPUID(cpuid[index])
             if !hasLocalAPIC { try vcpu.disableLocalAPIC() }
@@ -19,7 +19,7 @@ extension Processor {
     static func cpuid(
         _ configuration: MachineConfiguration, _ supported: [CPUIDEntry], hasTSCDeadlineTimer: Bool
     ) -> [[CPUIDEntry]] {
-        (0..<configuration.cpus).each { index in
+        (0..<configuration.cpus).mapFew { index in
             supported.adapted(
                 to: CPUTopology(id: UInt32(index), count: configuration.cpus),
                 hasLocalAPIC: configuration.irqchip != .none, hasTSCDeadlineTimer: hasTSCDeadlineTimer)

@@ -26,7 +26,7 @@ public final class RegionMap: @unchecked Sendable {
 
     /// - Parameter regions: ascending and disjoint.
     init(checked regions: [any GuestMemoryRegion]) {
-        let records = regions.each { RegionRecord($0) }
+        let records = regions.mapFew { RegionRecord($0) }
         list = RegionList(records)
         table = RegionTable(count: records.count)
         for (index, record) in records.enumerated() { table.initialize(index, to: record) }

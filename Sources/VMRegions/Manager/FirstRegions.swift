@@ -43,7 +43,7 @@ struct FirstRegions: ~Copyable {
     /// - Throws: `partition`. Nothing is left then on the host either.
     func show(to partition: any Partition) throws(RegionManagerError) {
         do throws(PartitionError) {
-            try partition.mapAll(pieces.each { space.host.partitionMapping($0) })
+            try partition.mapAll(pieces.mapFew { space.host.partitionMapping($0) })
         } catch {
             space.host.takeBackAll(pieces)
             throw .partition(partition.name, error)

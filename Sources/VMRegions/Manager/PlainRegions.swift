@@ -23,7 +23,7 @@ struct PlainRegions: Sendable {
     /// What the guest sees, ascending. The backing has the number that a new planner gives it.
     var pieces: [BackedPiece] {
         guard let backing else { return [] }
-        return definitions.each { BackedPiece(range: $0.range, memory: $0.seen(as: .first), backing: backing) }
+        return definitions.mapFew { BackedPiece(range: $0.range, memory: $0.seen(as: .first), backing: backing) }
     }
 
     /// Makes them known where nothing is yet.

@@ -50,7 +50,7 @@ extension GuestReservation {
     }
 
     func regions(_ pieces: [BackedPiece]) throws(RegionMapError) -> [any GuestMemoryRegion] {
-        try pieces.each { (piece) throws(RegionMapError) in try region(piece) }
+        try pieces.mapFew { (piece) throws(RegionMapError) in try region(piece) }
     }
 
     func partitionMapping(_ piece: BackedPiece) -> PartitionMapping {

@@ -34,7 +34,7 @@ public final class RegionBacking: Sendable {
     private struct Place {
         /// While the guest does not see them; at their offset in the backing.
         var parking: SparseMapping?
-        /// The guest that has them. Not kept: with a guest that goes, the pages go that it saw.
+        /// Of the guest that has them. With a guest that goes, the pages go that it saw.
         var owner: GuestReservation.Presence?
         /// Runs of the backing that were taken from `preallocated`, each in one mapping of the kernel's.
         var preallocatedRuns: [Range<UInt64>] = []

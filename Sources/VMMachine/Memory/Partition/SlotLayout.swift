@@ -66,7 +66,6 @@ struct SlotLayout: Hashable, Sendable {
     /// Puts a slot where there is none.
     /// - Returns: its index.
     @discardableResult
-    @inline(never)
     mutating func insert(_ slot: MemorySlot) -> Int {
         let index = count(below: slot.range.start)
         jointCount -= joints(from: index, to: index + 1)

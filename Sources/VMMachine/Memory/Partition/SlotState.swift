@@ -65,7 +65,7 @@ extension SlotState {
 
     /// The slots for memory that is to be mapped.
     mutating func slots(for mappings: [PartitionMapping]) throws(SlotStateError) -> [MemorySlot] {
-        try mappings.each { (mapping) throws(SlotStateError) in
+        try mappings.mapFew { (mapping) throws(SlotStateError) in
             guard mapping.isWritable || installed.hasReadOnlyMemory else { throw .noReadOnlyMemory(mapping.range) }
             return try MemorySlot(mapping).loggingDirtyPages(isLogging)
         }

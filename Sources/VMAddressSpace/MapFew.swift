@@ -3,7 +3,7 @@ extension RandomAccessCollection {
     /// the array at its size, and runs none of the code that lets arrays grow.
     @inlinable
     @inline(__always)
-    package func each<Result, Failure: Error>(
+    package func mapFew<Result, Failure: Error>(
         _ transform: (Element) throws(Failure) -> Result
     ) throws(Failure) -> [Result] {
         count == 1 ? [try transform(self[startIndex])] : try map(transform)
